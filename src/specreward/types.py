@@ -189,18 +189,26 @@ class Judgement:
     count: int = 1
     details: Mapping[str, float] = field(default_factory=dict, compare=False, hash=False)
 
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """What to order siblings by, best largest: the score, then ``q``, then the count."""
+        return (self.score, self.details.get("q", 0.0), self.count)
+
 
 class Trace:
     """What happened in one search: each expansion's judgements and the candidates found.
 
     ``run`` makes one per problem. Strategies read ``found``; the tree view reads ``expansions``.
+    ``values`` is the memory of verifiers that ask nothing twice in one search: what was found out,
+    by (verifier, prompt).
     """
 
-    __slots__ = ("expansions", "found")
+    __slots__ = ("expansions", "found", "values")
 
     def __init__(self) -> None:
         self.expansions: list[tuple[Path, tuple[Judgement, ...]]] = []
         self.found: list[Candidate] = []
+        self.values: dict[tuple[object, str], Mapping[str, float]] = {}
 
     def record(self, parent: Path, judgements: Sequence[Judgement]) -> None:
         """Keep one expansion."""

@@ -1,0 +1,116 @@
+"""Train the embedded Blocksworld policy: proposes actions, and answers evaluation prompts.
+
+Data: problems of six blocks only, generated here, so no problem of three, four or five blocks (the
+public PlanBench files) is ever seen. States come from noisy trajectories at every distance from the
+goal; some goals name few blocks, which are learned first. For each state the policy learns
+a shortest plan to the end (search stops it after one action), the verdict of Tree of Thoughts (sure,
+likely, impossible within the steps left) and, for half of them, whether a given action is good.
+
+Run:    python recipes/blocksworld_policy.py --minutes 50 --out runs/blocksworld_policy
+Time:   50 minutes on one CPU thread.  Expect: see docs/models.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from specreward.generate.vocabulary import Vocabulary
+from specreward.tasks import blocksworld_text as text
+from specreward.tasks.blocks import goal_text, read_goal, read_state
+from specreward.train.blocks_graph import BlocksGraph, renamed
+from specreward.train.decoder import Decoder, Shape
+from specreward.train.loop import Schedule, token_loss, train
+from specreward.train.packing import Batch, Row, collate
+
+WORDS = Vocabulary(text.VOCABULARY)
+LETTERS = "abcdefgh"
+
+
+def trajectory(graph: BlocksGraph, far: NDArray[np.int64], rng: random.Random, n: int) -> list[int]:
+    """``n`` states of walks that mostly follow a shortest plan, from random distances."""
+    states: list[int] = []
+    here = -1
+    while len(states) < n:
+        if here < 0 or far[here] == 0:
+            here = int(rng.choice(np.flatnonzero(far == rng.randint(1, int(far.max())))))
+        states.append(here)
+        moves = list(graph.moves[here].values())
+        best = [m for m in moves if far[m] < far[here]]
+        here = rng.choice(best if rng.random() < 0.75 else moves)
+    return states
+
+
+def shortest(graph: BlocksGraph, far: NDArray[np.int64], here: int, rng: random.Random) -> str:
+    """A random shortest plan, each action with its delimiter."""
+    written = ""
+    while far[here]:
+        best = [(a, there) for a, there in graph.moves[here].items() if far[there] < far[here]]
+        action, here = rng.choice(best)
+        written += f"{action} ; "
+    return written
+
+
+def steps_left(distance: int, rng: random.Random) -> int:
+    """A step limit near the distance: half the time just enough, else two to four more or fewer."""
+    return max(distance % 2, distance + rng.choice([0, 0, 0, -2, -2, -4, 2]))
+
+
+def verdict(distance: int, left: int) -> str:
+    """What an exact judge says: sure where the goal is near, likely where it is far but in reach."""
+    if distance > left:
+        return "impossible"
+    return "sure" if left <= 4 else "likely"
+
+
+def make_row(graph: BlocksGraph, rng: random.Random, states: int = 5) -> Row:
+    """One goal, several states, and what is to be said of each."""
+    goal = graph.random_goal(rng, drop=rng.choice([0.0, 0.2, 0.5, 0.8]))
+    far = graph.distances(goal)
+    names = graph.renaming(rng, LETTERS)
+    goal = read_goal(renamed(goal_text(goal), names))
+    row = Row()
+    head = row.add(WORDS.encode(f"goal {goal_text(goal)} ;"))
+    for here in trajectory(graph, far, rng, states):
+        state = read_state(renamed(str(graph.states[here]), names))
+        body = row.add(WORDS.encode(f"state {state} ;"), head)
+        row.write(WORDS.encode(renamed(shortest(graph, far, here, rng), names)), body)
+        left = steps_left(int(far[here]), rng)
+        limit = row.add(WORDS.encode(f"left {left} ;"), body)
+        ask = row.add(WORDS.encode("value :"), limit)
+        row.write(WORDS.encode(f"{verdict(int(far[here]), left)} ;"), ask)
+        if rng.random() < 0.5 and left:
+            action, there = rng.choice(list(graph.moves[here].items()))
+            ask = row.add(WORDS.encode(f"{renamed(action, names)} ; good :"), limit)
+            row.write(WORDS.encode("good ;" if far[there] < left else "bad ;"), ask)
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=50)
+    parser.add_argument("--steps", type=int, default=40000)
+    parser.add_argument("--rows", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(args.seed)
+    graph = BlocksGraph(6)
+    model = Decoder(Shape(vocabulary=len(WORDS), outputs=len(WORDS), layers=5, hidden=448))
+
+    def batches(step: int) -> Batch:
+        rng = random.Random(args.seed * 1_000_003 + step)
+        return collate([make_row(graph, rng) for _ in range(args.rows)])
+
+    schedule = Schedule(steps=args.steps, rate=1.5e-3, minutes=args.minutes)
+    train(model, batches, token_loss, schedule, args.out, every=500)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Train the embedded Game of 24 policy: proposes steps, and answers evaluation prompts.
+
+Data: generated problems that are in no Game of 24 file by construction: four numbers from 1 to 13
+with a target other than 24, or target 24 with at least one number above 13, or three numbers. The
+policy learns a winning step for each solvable state, the verdict of Tree of Thoughts (a few trials
+written out, then sure, likely or impossible), and whether a given step is good.
+
+Run:    python recipes/game24_policy.py --minutes 50 --out runs/game24_policy
+Time:   50 minutes on one CPU thread.  Expect: see docs/models.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from specreward.generate.vocabulary import Vocabulary
+from specreward.tasks import game24_text as text
+from specreward.tasks.countdown import Numbers, canonical_numbers, moves, solvable
+from specreward.train.decoder import Decoder, Shape
+from specreward.train.loop import Schedule, token_loss, train
+from specreward.train.packing import Batch, Row, collate
+
+WORDS = Vocabulary(text.VOCABULARY)
+Move = tuple[Fraction, str, Fraction, Fraction, Numbers]
+
+
+def speakable(move: Move) -> bool:
+    """Whether the models have words for a step's result."""
+    result = move[3]
+    return result.denominator == 1 and 0 <= result <= text.LARGEST
+
+
+def random_target(rng: random.Random) -> Fraction:
+    """24 two times in three, else another from 10 to 40."""
+    other = rng.choice([t for t in range(10, 41) if t != 24])
+    return Fraction(24 if rng.random() < 0.65 else other)
+
+
+def random_numbers(target: Fraction, rng: random.Random) -> Numbers:
+    """Numbers that, with this target, stand in no Game of 24 file."""
+    if target != 24:
+        return canonical_numbers([rng.randint(1, 13) for _ in range(4)])
+    if rng.random() < 0.6:
+        return canonical_numbers([rng.randint(14, 24), *[rng.randint(1, 13) for _ in range(3)]])
+    top = rng.choice([13, 13, 26, 60])
+    return canonical_numbers([rng.randint(1, top) for _ in range(3)])
+
+
+def walk(target: Fraction, numbers: Numbers, rng: random.Random) -> list[Numbers]:
+    """The states of a walk to one number: mostly winning steps where there are any."""
+    states = [numbers]
+    while len(states[-1]) > 1:
+        steps = [m for m in moves(states[-1]) if speakable(m)]
+        best = [m for m in steps if solvable(m[4], target)]
+        states.append(rng.choice(best if best and rng.random() < 0.6 else steps)[4])
+    return states
+
+
+def trial(target: Fraction, numbers: Numbers, win: bool, rng: random.Random) -> str:
+    """One way to the last number, written out; a winning one if asked and possible."""
+    written = []
+    while len(numbers) > 1:
+        steps = [m for m in moves(numbers) if speakable(m)]
+        best = [m for m in steps if solvable(m[4], target)] if win else []
+        a, operator, b, result, numbers = rng.choice(best or steps)
+        written.append(f"{a} {operator} {b} = {result}")
+    return " , ".join(written) + " ."
+
+
+def verdict(target: Fraction, numbers: Numbers, rng: random.Random) -> str:
+    """What an honest judge writes: trials until one succeeds, or a guess after three that failed."""
+    if len(numbers) == 1:
+        return "sure" if numbers[0] == target else "impossible"
+    can = solvable(numbers, target)
+    trials: list[str] = []
+    for _ in range(6):
+        tried = trial(target, numbers, can and rng.random() < 0.7, rng)
+        if tried not in trials:
+            trials.append(tried)
+        if tried.endswith(f"= {target} ."):
+            return " ".join([*trials, "sure"])
+        if len(trials) == 3:
+            break
+    return " ".join([*trials, "likely" if can else "impossible"])
+
+
+def make_row(rng: random.Random, roots: int = 3) -> Row:
+    """One target, the states of several walks, and what is to be said of each."""
+    target = random_target(rng)
+    row = Row()
+    head = row.add(WORDS.encode(f"target {target} ;"))
+    for _ in range(roots):
+        for state in walk(target, random_numbers(target, rng), rng)[:-1]:
+            _say(row, head, target, state, rng)
+    return row
+
+
+def _say(row: Row, head: int, target: Fraction, state: Numbers, rng: random.Random) -> None:
+    steps = [m for m in moves(state) if speakable(m)]
+    best = [m for m in steps if solvable(m[4], target)]
+    body = row.add(WORDS.encode(f"{text.numbers_text(state)} ;"), head)
+    if best:
+        row.write(WORDS.encode(f"{text.step(*rng.choice(best))} ;"), body)
+    if len(state) < 4 and rng.random() < 0.7:
+        ask = row.add(WORDS.encode("value :"), body)
+        row.write(WORDS.encode(f"{verdict(target, state, rng)} ;"), ask)
+    if rng.random() < 0.4:
+        move = rng.choice(best if best and rng.random() < 0.4 else steps)
+        ask = row.add(WORDS.encode(f"{text.step(*move)} ; good :"), body)
+        row.write(WORDS.encode("good ;" if solvable(move[4], target) else "bad ;"), ask)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=50)
+    parser.add_argument("--steps", type=int, default=40000)
+    parser.add_argument("--rows", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(args.seed)
+    model = Decoder(Shape(vocabulary=len(WORDS), outputs=len(WORDS), layers=5, hidden=448))
+
+    def batches(step: int) -> Batch:
+        rng = random.Random(args.seed * 1_000_003 + step)
+        return collate([make_row(rng) for _ in range(args.rows)])
+
+    schedule = Schedule(steps=args.steps, rate=1.5e-3, minutes=args.minutes)
+    train(model, batches, token_loss, schedule, args.out, every=400)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Train the embedded Game of 24 reward model (SRM): can the numbers that a step leaves make the target?
+
+Data: steps labelled exactly. Six in ten come from rollouts of the policy on training problems, the
+rest from walks with good and bad steps of a state labelled. No problem is in a Game of 24 file (see
+game24_policy.py). Calibrated (temperature) and measured on rollouts on ``tune`` problems; the test
+split, and the ranks 901-1000 of the public file, are not touched.
+
+Run:    python recipes/game24_srm.py --policy POLICY_FOLDER --minutes 20 --out runs/game24_srm
+Time:   rollouts 3 minutes, training 20 minutes on one CPU thread.  Expect: see docs/models.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path as File
+
+import torch
+from game24_policy import WORDS, random_numbers, random_target, speakable, walk
+
+from specreward.generate.embedded import EmbeddedLanguageModel
+from specreward.generate.policy import TaskPolicy
+from specreward.tasks import game24_text as text
+from specreward.tasks.countdown import Numbers, moves, solvable
+from specreward.tasks.game24 import Game24, state_of
+from specreward.train.calibrate import fit_temperature, measure
+from specreward.train.decoder import Decoder, Shape
+from specreward.train.loop import Schedule, binary_loss, train
+from specreward.train.packing import Batch
+from specreward.train.rollouts import Labelled, batch_of, collect, logits_of, read_pool, write_pool
+from specreward.types import Path
+
+
+def still_solvable(path: Path) -> float:
+    """1 where the numbers left can make the target."""
+    target, numbers = state_of(path)
+    return float(solvable(numbers, target))
+
+
+def rollouts(policy: File, split: str, problems: int, seed: int) -> list[Labelled]:
+    """Labelled steps of the policy's rollouts."""
+    task = Game24()
+    lm = EmbeddedLanguageModel.load(policy, threads=1)
+    starts = task.generate(problems, split, seed)
+    return collect(task, TaskPolicy(lm, task, seed), starts, 12, still_solvable)
+
+
+def labelled(target: Fraction, numbers: Numbers, rng: random.Random, most: int = 10) -> Labelled:
+    """Steps from a state, half of them good where there are good ones."""
+    steps = [m for m in moves(numbers) if speakable(m)]
+    good = [m for m in steps if solvable(m[4], target)]
+    bad = [m for m in steps if not solvable(m[4], target)]
+    some = rng.sample(good, min(len(good), most // 2))
+    some += rng.sample(bad, min(len(bad), most - len(some)))
+    return Labelled(
+        f"{text.prompt(target, numbers)} ",
+        tuple((f"{text.step(*m)} ;", float(m in good)) for m in some),
+    )
+
+
+def pools(args: argparse.Namespace) -> tuple[list[Labelled], list[Labelled]]:
+    """Rollouts to train on and to calibrate on, drawn once and kept."""
+    made = []
+    for split, problems in (("train", args.problems), ("tune", 150)):
+        file = args.out / f"rollouts-{split}.jsonl"
+        if not file.exists():
+            write_pool(rollouts(args.policy, split, problems, args.seed), file)
+        made.append(read_pool(file))
+    return made[0], made[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--policy", type=File, required=True, help="folder of the exported policy")
+    parser.add_argument("--out", type=File, required=True)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--steps", type=int, default=40000)
+    parser.add_argument("--problems", type=int, default=4000)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    pool, held_out = pools(args)
+    model = Decoder(Shape(vocabulary=len(WORDS), outputs=1, width=96, layers=4, heads=4, hidden=208))
+
+    def batches(step: int) -> Batch:
+        rng = random.Random(args.seed * 1_000_003 + step)
+        items = rng.sample(pool, 24)
+        while len(items) < 44:
+            target = random_target(rng)
+            states = walk(target, random_numbers(target, rng), rng)[:-1]
+            items += [labelled(target, state, rng) for state in states]
+        return batch_of(rng.sample(items, len(items)), WORDS, 2, rng)
+
+    def report(step: int) -> dict[str, float]:
+        return asdict(measure(*logits_of(model, WORDS, held_out[:300]), temperature=1.0))
+
+    schedule = Schedule(steps=args.steps, minutes=args.minutes)
+    train(model, batches, binary_loss, schedule, args.out, every=400, report=report)
+    logits, labels = logits_of(model.eval(), WORDS, held_out)
+    temperature = fit_temperature(logits, labels)
+    quality = {"temperature": temperature, **asdict(measure(logits, labels, temperature))}
+    (args.out / "calibration.json").write_text(json.dumps(quality, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

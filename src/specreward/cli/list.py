@@ -1,0 +1,53 @@
+"""``specreward list``: the names that the command line knows."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from specreward.assemble import sources
+from specreward.cli.screen import results
+from specreward.errors import nearest
+from specreward.registry import kinds, load, registered
+
+__all__ = ["list_"]
+
+MODELS = "models"
+
+
+def list_(
+    kind: Annotated[
+        str | None, typer.Argument(help="Only these, such as 'strategy' or 'verifier'.")
+    ] = None,
+) -> None:
+    """List strategies, verifiers and their parts, tasks and models."""
+    known = (*kinds(), MODELS)
+    if kind is not None and kind not in known:
+        raise nearest(kind, known, "kind")
+    console = results()
+    for name in known if kind is None else [kind]:
+        lines = _models() if name == MODELS else _objects(name)
+        if not lines and kind is None:
+            continue
+        table = Table(title=name, title_justify="left", title_style="bold", box=None)
+        table.add_column(style="cyan", no_wrap=True, min_width=18)
+        table.add_column()
+        table.show_header = False
+        for line in lines:
+            table.add_row(*line)
+        console.print(table)
+
+
+def _objects(kind: str) -> list[tuple[str, str]]:
+    return [(name, _first_line(load(name))) for name in registered(kind)]
+
+
+def _models() -> list[tuple[str, str]]:
+    return [(source.name, source.about) for source in sources()]
+
+
+def _first_line(cls: type) -> str:
+    return (inspect.getdoc(cls) or "").partition("\n")[0]

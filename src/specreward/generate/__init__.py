@@ -1,0 +1,1 @@
+"""Engines and the policy that runs on them."""

@@ -1,0 +1,99 @@
+"""What every search shares: draw children, judge them, keep the record, state the result.
+
+    expand(paths):  drawn  = policy.extend(paths, n)              one call for all paths
+                    judged = verify(drawn without dead children)  one call for all paths
+                    trace <- judged;  found <- judged that are kept and finished
+
+A search never extends a finished path nor one at its depth limit; a budget that ends in the middle
+raises ``BudgetExhausted`` through the search to its caller, who finds all there is in the trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Literal
+
+from specreward.types import (
+    Candidate,
+    Judgement,
+    Models,
+    Path,
+    Problem,
+    Result,
+    Siblings,
+    Strategy,
+    Verifier,
+)
+
+__all__ = ["conclude", "deepest", "expand", "judge", "ranked"]
+
+_rank = attrgetter("rank")
+
+
+def deepest(problem: Problem, models: Models, depth: int | None) -> int:
+    """The most steps a path may have: the task's limit, or ``depth`` where that is lower."""
+    most = models.task.max_steps(problem)
+    return most if depth is None else min(depth, most)
+
+
+async def judge(
+    families: Sequence[Siblings], models: Models, verify: Verifier
+) -> list[list[Judgement]]:
+    """Have families judged and keep the record: one list per family, in order.
+
+    Parents without children are not shown to the verifier.
+    """
+    asked = [family for family in families if family.children]
+    answers = iter(await verify(asked, models) if asked else ())
+    judged = [next(answers) if family.children else [] for family in families]
+    for family, judgements in zip(families, judged, strict=True):
+        models.trace.record(family.parent, judgements)
+    return judged
+
+
+async def expand(
+    paths: Sequence[Path], models: Models, *, n: int, verify: Verifier, temperature: float
+) -> list[list[Judgement]]:
+    """Draw ``n`` children of each path and judge them: judgements per path, pruned ones included.
+
+    Args:
+        paths: Open paths, ``[P]``.
+        models: The roles; every kept and finished child joins ``models.trace.found``.
+        n: Children drawn for each path; equal ones are merged by the verifier.
+        verify: Judges all families in one call.
+        temperature: Of the policy.
+    """
+    assert all(path.open for path in paths), "a finished or dead path was to be extended"
+    drawn = await models.policy.extend(paths, n, temperature=temperature)
+    families = [
+        Siblings(path, tuple([child for child in children if not child.dead]))
+        for path, children in zip(paths, drawn, strict=True)
+    ]
+    judged = await judge(families, models, verify)
+    models.trace.found += [
+        Candidate(item.path, item.score)
+        for judgements in judged
+        for item in judgements
+        if item.kept and item.path.finished
+    ]
+    return judged
+
+
+def ranked(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """The kept ones, best first; equal ranks stay in drawing order."""
+    return sorted([item for item in judgements if item.kept], key=_rank, reverse=True)
+
+
+def conclude(
+    strategy: Strategy, problem: Problem, models: Models, ended: Literal["done", "exhausted"]
+) -> Result:
+    """The result of a search from its trace."""
+    found = tuple(models.trace.found)
+    return Result(
+        problem,
+        strategy.select(found, models),
+        candidates=found,
+        ended=ended,
+        expansions=tuple(models.trace.expansions),
+    )

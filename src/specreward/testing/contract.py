@@ -1,0 +1,219 @@
+"""The contract that every strategy keeps, on the toy task.
+
+better      more problems solved than by one sampled path
+frugal      no finished or dead path extended, none beyond the task's depth
+capped      a budget that ends in the middle reaches the caller; the best so far can be chosen
+repeatable  the same seed gives the same result, on one object, alone or side by side
+resumable   with its calls replayed from memory it makes no new one
+pure        inputs unchanged; candidates in the order found, the best one of them
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from specreward.errors import BudgetExhausted
+from specreward.testing.rewards import NoisyReward, OracleReward
+from specreward.testing.toy_models import ToyLanguageModel, ToyPolicy
+from specreward.testing.toy_task import ToyTask
+from specreward.types import Models, Path, Policy, Problem, Result, Strategy, Trace
+
+__all__ = ["CappedPolicy", "RecordedPolicy", "check_strategy", "toy_models"]
+
+Draw = tuple[tuple[str, ...], int, str, float]
+
+
+def toy_models(seed: int = 0, noise: float = 0.2) -> Models:
+    """All roles on the toy task: policy, judge and draft of one law, a reward model with noise.
+
+    Args:
+        seed: Root of all draws.
+        noise: Half-width of the reward's error; 0 is the oracle.
+    """
+    task = ToyTask()
+    return Models(
+        task=task,
+        policy=ToyPolicy(task=task, seed=seed),
+        reward=NoisyReward(reward=OracleReward(task=task), noise=noise, seed=seed),
+        judge=ToyLanguageModel(task=task),
+        draft=ToyPolicy(task=task, seed=seed + 1),
+        seed=seed,
+    )
+
+
+@dataclass(kw_only=True)
+class CappedPolicy:
+    """Another policy under a budget of samples; refuses to extend what has ended.
+
+    Args:
+        policy: The policy to cap.
+        most: Steps beyond which no path may be extended.
+        samples: Samples that may be drawn; None is no cap.
+        drawn: Samples drawn so far.
+    """
+
+    policy: Policy
+    most: int
+    samples: int | None = None
+    drawn: int = 0
+
+    async def extend(
+        self,
+        paths: Sequence[Path],
+        n: int,
+        *,
+        until: Literal["step", "end"] = "step",
+        temperature: float = 0.8,
+        start: int = 0,
+    ) -> list[list[Path]]:
+        """As the policy capped.
+
+        Raises:
+            BudgetExhausted: Before a call that would pass the cap.
+        """
+        assert n >= 1, f"frugal: asked for {n} samples"
+        for path in paths:
+            assert path.open, f"frugal: extended a path that has ended: {path.key}"
+            assert path.depth < self.most, f"frugal: extended a path at its limit: {path.key}"
+        if self.samples is not None and self.drawn + n * len(paths) > self.samples:
+            raise BudgetExhausted(f"{self.samples} samples are spent")
+        self.drawn += n * len(paths)
+        return await self.policy.extend(paths, n, until=until, temperature=temperature, start=start)
+
+
+@dataclass(kw_only=True)
+class RecordedPolicy:
+    """Another policy with a memory: what was drawn once is not drawn again.
+
+    Args:
+        policy: The policy to remember.
+        memory: Samples by path, index, extent and temperature.
+        paid: Samples that had to be drawn.
+    """
+
+    policy: Policy
+    memory: dict[Draw, Path] = field(default_factory=dict)
+    paid: int = 0
+
+    async def extend(
+        self,
+        paths: Sequence[Path],
+        n: int,
+        *,
+        until: Literal["step", "end"] = "step",
+        temperature: float = 0.8,
+        start: int = 0,
+    ) -> list[list[Path]]:
+        """As the policy remembered."""
+        asked: list[list[Draw]] = [
+            [(path.key, i, until, temperature) for i in range(start, start + n)] for path in paths
+        ]
+        for path, draws in zip(paths, asked, strict=True):
+            for draw in draws:
+                if draw not in self.memory:
+                    self.paid += 1
+                    [[self.memory[draw]]] = await self.policy.extend(
+                        [path], 1, until=until, temperature=temperature, start=draw[1]
+                    )
+        return [[self.memory[draw] for draw in draws] for draws in asked]
+
+
+async def search(
+    strategy: Strategy, problem: Problem, models: Models, policy: Policy | None = None
+) -> Result:
+    """One search with a trace of its own."""
+    return await strategy(problem, replace(models, policy=policy or models.policy, trace=Trace()))
+
+
+async def check_better(strategy: Strategy, problems: Sequence[Problem], models: Models) -> None:
+    """More problems solved than by one path sampled at temperature 0.8."""
+    task, solved, single = models.task, 0, 0
+    results = await asyncio.gather(*[search(strategy, problem, models) for problem in problems])
+    for problem, result in zip(problems, results, strict=True):
+        assert result.problem == problem, "pure: a result names another problem"
+        [[path]] = await models.policy.extend([Path(problem)], 1, until="end", temperature=0.8)
+        single += path.finished and task.check(problem, task.answer(path))
+        if result.best is not None:
+            solved += task.check(problem, task.answer(result.best.path))
+    assert solved > single, (
+        f"better: solved {solved} of {len(problems)} problems, one sampled path solves {single}"
+    )
+
+
+async def check_pure(strategy: Strategy, problem: Problem, models: Models) -> None:
+    """Result and trace agree; strategy and models are as they were."""
+    before = repr(strategy), repr(models), hash(strategy)
+    mine = replace(models, trace=Trace())
+    result = await strategy(problem, mine)
+    assert (repr(strategy), repr(models), hash(strategy)) == before, "pure: an input was changed"
+    assert result.candidates == tuple(mine.trace.found), "pure: candidates are not those found"
+    assert result.expansions == tuple(mine.trace.expansions), "pure: expansions were not recorded"
+    assert result.best is None or result.best in result.candidates, "pure: best was not found"
+    assert result.best == strategy.select(result.candidates, mine), "pure: select disagrees"
+    assert all(c.path.finished for c in result.candidates), "frugal: an unfinished candidate"
+    assert result.best is not None or not result.candidates, "pure: nothing was chosen"
+
+
+async def check_capped(strategy: Strategy, problem: Problem, models: Models) -> None:
+    """Every budget below the need stops the search, and what was found can be chosen from."""
+    most = models.task.max_steps(problem)
+    free = CappedPolicy(policy=models.policy, most=most)
+    full = await search(strategy, problem, models, free)
+    need = free.drawn
+    assert need, "capped: the search drew no sample"
+    for samples in sorted({0, need // 3, need // 2, need - 1}):
+        capped = CappedPolicy(policy=models.policy, most=most, samples=samples)
+        mine = replace(models, policy=capped, trace=Trace())
+        try:
+            await strategy(problem, mine)
+        except BudgetExhausted:
+            pass
+        else:
+            raise AssertionError(f"capped: {samples} samples, {need} needed, no stop")
+        assert capped.drawn <= samples, "capped: more was drawn than the budget allows"
+        found = tuple(mine.trace.found)
+        assert found == full.candidates[: len(found)], "capped: found other candidates than before"
+        best = strategy.select(found, mine)
+        assert best in found if found else best is None, "capped: select chose what was not found"
+    exact = CappedPolicy(policy=models.policy, most=most, samples=need)
+    assert await search(strategy, problem, models, exact) == full, "capped: the budget changed it"
+
+
+async def check_repeatable(strategy: Strategy, problem: Problem, models: Models) -> None:
+    """Alone, again, side by side and from memory: the same result; from memory, no new sample."""
+    first = await search(strategy, problem, models)
+    assert await search(strategy, problem, models) == first, "repeatable: a second run differs"
+    both = await asyncio.gather(*[search(strategy, problem, models) for _ in range(2)])
+    assert both == [first, first], "repeatable: two runs side by side differ"
+    recorded = RecordedPolicy(policy=models.policy)
+    assert await search(strategy, problem, models, recorded) == first, "resumable: a run differs"
+    paid = recorded.paid
+    assert await search(strategy, problem, models, recorded) == first, "resumable: a replay differs"
+    assert recorded.paid == paid, f"resumable: {recorded.paid - paid} samples were drawn again"
+
+
+def check_strategy(strategy: Strategy, problems: int = 40, seed: int = 0) -> None:
+    """Check a strategy against the contract, on problems of the toy task.
+
+    Args:
+        strategy: The strategy to check, with settings that give it a chance on words of 4 letters.
+        problems: Problems for the comparison with one sampled path.
+        seed: Of the problems and of all draws.
+
+    Raises:
+        AssertionError: The contract is broken; the message begins with the clause.
+    """
+
+    async def check() -> None:
+        models = toy_models(seed)
+        drawn = models.task.generate(problems, "contract", seed)
+        await check_better(strategy, drawn, models)
+        for problem in drawn[:4]:
+            await check_pure(strategy, problem, models)
+            await check_capped(strategy, problem, models)
+            await check_repeatable(strategy, problem, models)
+
+    asyncio.run(check())

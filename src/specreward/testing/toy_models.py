@@ -1,0 +1,123 @@
+"""A policy and a language model that follow the law of the toy task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, final
+
+from specreward.errors import EngineError
+from specreward.seeds import uniform
+from specreward.testing.toy_task import ToyTask
+from specreward.types import Completion, Path, Sampling, Scored
+
+__all__ = ["ToyLanguageModel", "ToyPolicy"]
+
+
+def _draw(law: Mapping[str, float], temperature: float, at: float) -> tuple[str, float]:
+    """The letter at quantile ``at`` of the tempered law, and its log-probability there."""
+    if temperature == 0:
+        return max(law, key=law.__getitem__), 0.0
+    weights = {letter: p ** (1 / temperature) for letter, p in law.items()}
+    total, passed = sum(weights.values()), 0.0
+    for letter, weight in weights.items():
+        passed += weight / total
+        if at < passed:
+            break
+    return letter, math.log(weight / total)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ToyPolicy:
+    """Walks the toy tree under its known law; sample i of a path depends on seed, path and i.
+
+    Args:
+        task: The tree.
+        seed: Root of the draws.
+    """
+
+    task: ToyTask
+    seed: int = 0
+
+    async def extend(
+        self,
+        paths: Sequence[Path],
+        n: int,
+        *,
+        until: Literal["step", "end"] = "step",
+        temperature: float = 0.8,
+        start: int = 0,
+    ) -> list[list[Path]]:
+        """``n`` continuations of each path, ``[P][n]``."""
+        grown = []
+        for path in paths:
+            most = path.depth + 1 if until == "step" else self.task.depth
+            grown.append([self._walk(path, i, most, temperature) for i in range(start, start + n)])
+        return grown
+
+    def _walk(self, path: Path, index: int, most: int, temperature: float) -> Path:
+        root = path.key
+        while path.open and path.depth < most:
+            law = self.task.law(path.problem.question, self.task.word(path))
+            at = uniform(self.seed, *root, index, path.depth)
+            letter, logprob = _draw(law, temperature, at)
+            path = path.then(self.task.step(path, Completion(letter, 1, logprob, 1)))
+        return path
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ToyLanguageModel:
+    """Answers the prompts of the toy task: letters, verdicts, and log-probabilities of both.
+
+    Args:
+        task: The tree.
+        honesty: Probability of a true verdict, in (0, 1).
+    """
+
+    task: ToyTask
+    honesty: float = 0.8
+
+    @property
+    def name(self) -> str:
+        """Its settings in words."""
+        return repr(self)
+
+    @property
+    def parameters(self) -> int:
+        """1000, so that FLOPs are not 0."""
+        return 1000
+
+    async def complete(
+        self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling
+    ) -> list[Completion]:
+        """One letter or verdict for each prompt."""
+        done = []
+        for prompt, seed in zip(prompts, seeds, strict=True):
+            at = uniform(seed, prompt)
+            text, logprob = _draw(self._law(prompt), sampling.temperature, at)
+            done.append(Completion(text, 1, logprob, len(prompt)))
+        return done
+
+    async def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
+        """Log-probabilities at temperature 1."""
+        laws = [(self._law(prompt), prompt, text) for prompt, text in texts]
+        return [
+            Scored(math.log(law[text]) if text in law else -30.0, len(prompt) + len(text))
+            for law, prompt, text in laws
+        ]
+
+    def _law(self, prompt: str) -> dict[str, float]:
+        verb, _, rest = prompt.partition(" ")
+        question, bar, word = rest.rpartition("|")
+        if not bar or verb not in ("spell", "value", "good"):
+            raise EngineError(f"expected a prompt of the toy task, got {prompt[:80]!r}")
+        if verb == "spell":
+            return self.task.law(question, word)
+        right = self.task.target(question).startswith(word)
+        yes = self.honesty if right else 1 - self.honesty
+        if verb == "good":
+            return {"good": yes, "bad": 1 - yes}
+        return {"sure": yes * 0.7, "likely": yes * 0.3, "impossible": 1 - yes}

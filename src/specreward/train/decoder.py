@@ -1,0 +1,118 @@
+"""A Llama-style decoder: RMSNorm, rotary positions, SwiGLU (Touvron et al., 2023, arXiv 2302.13971).
+
+The same network is a policy (head of vocabulary size) and a reward model (head of size 1). Weights
+keep the names of Hugging Face's Llama, so that other engines can read them.
+
+    h = embed(tokens)
+    for each layer:  h += attention(norm(h), positions, mask) ;  h += down(silu(gate(norm(h))) * up(norm(h)))
+    logits = head(norm(h))
+
+Positions and mask are arguments: a row can hold a tree of segments that share a prefix (packing.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["Decoder", "Shape"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Sizes of a decoder. ``outputs`` is the vocabulary size for a policy, 1 for a reward model."""
+
+    vocabulary: int
+    outputs: int
+    width: int = 192
+    layers: int = 6
+    heads: int = 6
+    hidden: int = 512
+    rope_theta: float = 10000.0
+
+    def to_json(self) -> dict[str, float]:
+        """For ``config.json``."""
+        return asdict(self)
+
+
+class _Layer(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.heads = shape.heads
+        self.input_layernorm = nn.RMSNorm(shape.width, eps=1e-5)
+        self.self_attn = nn.ModuleDict(
+            {f"{x}_proj": nn.Linear(shape.width, shape.width, bias=False) for x in "qkvo"}
+        )
+        self.post_attention_layernorm = nn.RMSNorm(shape.width, eps=1e-5)
+        self.mlp = nn.ModuleDict(
+            {
+                "gate_proj": nn.Linear(shape.width, shape.hidden, bias=False),
+                "up_proj": nn.Linear(shape.width, shape.hidden, bias=False),
+                "down_proj": nn.Linear(shape.hidden, shape.width, bias=False),
+            }
+        )
+
+    def forward(self, h: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+        b, t, w = h.shape
+        x = self.input_layernorm(h)
+        q, k, v = (
+            self.self_attn[f"{name}_proj"](x).view(b, t, self.heads, -1).transpose(1, 2)
+            for name in "qkv"
+        )
+        attended = F.scaled_dot_product_attention(
+            _rotate(q, cos, sin), _rotate(k, cos, sin), v, attn_mask=mask
+        )
+        h = h + self.self_attn["o_proj"](attended.transpose(1, 2).reshape(b, t, w))
+        x = self.post_attention_layernorm(h)
+        gated = F.silu(self.mlp["gate_proj"](x)) * self.mlp["up_proj"](x)
+        return h + self.mlp["down_proj"](gated)
+
+
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    half = x.shape[-1] // 2
+    turned = torch.cat([-x[..., half:], x[..., :half]], dim=-1)
+    return x * cos + turned * sin
+
+
+class Decoder(nn.Module):
+    """The network; see the module's docstring."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.embed_tokens = nn.Embedding(shape.vocabulary, shape.width)
+        self.layers = nn.ModuleList([_Layer(shape) for _ in range(shape.layers)])
+        self.norm = nn.RMSNorm(shape.width, eps=1e-5)
+        self.head = nn.Linear(shape.width, shape.outputs, bias=False)
+        for parameter in self.parameters():
+            if parameter.dim() > 1:
+                nn.init.normal_(parameter, std=0.02 if parameter.shape[0] != 1 else 0.0)
+
+    def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """Outputs at every token.
+
+        Args:
+            tokens: ``[B, T]`` ids.
+            positions: ``[B, T]`` place of each token on its own branch.
+            mask: ``[B, 1, T, T]`` bool, True where row may read column.
+
+        Returns:
+            ``[B, T, outputs]`` logits.
+        """
+        size = self.shape.width // self.shape.heads
+        steps = torch.arange(0, size, 2, device=tokens.device).float() / size
+        angles = positions[..., None].float() * self.shape.rope_theta**-steps  # [B, T, size/2]
+        angles = torch.cat([angles, angles], dim=-1)[:, None]
+        cos, sin = angles.cos(), angles.sin()
+        h = self.embed_tokens(tokens)
+        for layer in self.layers:
+            h = layer(h, cos, sin, mask)
+        return self.head(self.norm(h))
+
+    @property
+    def flops_parameters(self) -> int:
+        """Parameters that take part in every token's product (embeddings are looked up)."""
+        return sum(p.numel() for p in self.parameters()) - self.embed_tokens.weight.numel()

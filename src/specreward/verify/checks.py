@@ -1,0 +1,39 @@
+"""Checks of settings: each refuses with what was expected and what came."""
+
+from __future__ import annotations
+
+from math import inf, isfinite
+
+from specreward.errors import InputError
+
+__all__ = ["number", "positive", "rule", "whole"]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
+def number(name: str, value: float, low: float = -inf, high: float = inf) -> None:
+    """Refuse a setting that is no finite number in ``[low, high]``."""
+    if not _is_number(value) or not low <= value <= high:
+        bounds = "" if low == -inf else f" of at least {low:g}"
+        bounds = bounds if high == inf else f" in [{low:g}, {high:g}]"
+        raise InputError(f"{name}: expected a finite number{bounds}, got {value!r}")
+
+
+def positive(name: str, value: float) -> None:
+    """Refuse a setting that is no finite number above 0."""
+    if not _is_number(value) or value <= 0:
+        raise InputError(f"{name}: expected a finite number above 0, got {value!r}")
+
+
+def whole(name: str, value: int, low: int) -> None:
+    """Refuse a setting that is no integer of at least ``low``."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise InputError(f"{name}: expected an integer of at least {low}, got {value!r}")
+
+
+def rule(name: str, value: object, example: str) -> None:
+    """Refuse a setting that is no callable object."""
+    if not callable(value) or isinstance(value, type):
+        raise InputError(f"{name}: expected an object such as {example}, got {value!r}")

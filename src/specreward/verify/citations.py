@@ -1,0 +1,32 @@
+"""BibTeX of the papers that several files of this folder come from."""
+
+from __future__ import annotations
+
+__all__ = ["LETS_VERIFY", "SPECULATIVE_REWARD_MODEL", "TREE_OF_THOUGHTS"]
+
+SPECULATIVE_REWARD_MODEL = """@inproceedings{gu2025speculative,
+  title = {Speculative Reward Model Boosts Decision Making Ability of {LLM}s Cost-Effectively},
+  author = {Gu, Jiawei and Liang, Shangsong},
+  booktitle = {Proceedings of the 63rd Annual Meeting of the Association for Computational
+               Linguistics (Volume 6: Industry Track)},
+  year = {2025},
+  note = {arXiv:2506.00396}
+}"""
+
+TREE_OF_THOUGHTS = """@inproceedings{yao2023tree,
+  title = {Tree of Thoughts: Deliberate Problem Solving with Large Language Models},
+  author = {Yao, Shunyu and Yu, Dian and Zhao, Jeffrey and Shafran, Izhak and
+            Griffiths, Thomas L. and Cao, Yuan and Narasimhan, Karthik},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2023},
+  note = {arXiv:2305.10601}
+}"""
+
+LETS_VERIFY = """@misc{lightman2023lets,
+  title = {Let's Verify Step by Step},
+  author = {Lightman, Hunter and Kosaraju, Vineet and Burda, Yura and Edwards, Harri and
+            Baker, Bowen and Lee, Teddy and Leike, Jan and Schulman, John and
+            Sutskever, Ilya and Cobbe, Karl},
+  year = {2023},
+  note = {arXiv:2305.20050}
+}"""
