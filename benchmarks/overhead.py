@@ -124,17 +124,20 @@ def floor_mcts(expansions: int) -> int:
     return expansions
 
 
-async def median_of_five(prepare: Callable[[], Callable[[], Awaitable[object]]]) -> float:
-    """Milliseconds of the work; what prepares it is not counted."""
+async def median_of_five(
+    prepare: Callable[[], Callable[[], Awaitable[object]]],
+) -> tuple[float, float]:
+    """Milliseconds of the work, by the clock and of the processor; preparing is not counted."""
     await prepare()()
-    times = []
+    times, busy = [], []
     for _ in range(5):
         work = prepare()
         gc.collect()
-        start = time.perf_counter()
+        start, before = time.perf_counter(), time.process_time()
         await work()
+        busy.append(1000 * (time.process_time() - before))
         times.append(1000 * (time.perf_counter() - start))
-    return statistics.median(times)
+    return statistics.median(times), statistics.median(busy)
 
 
 async def measure(name: str, strategy: Strategy, floor: Callable[[], int]) -> dict[str, object]:
@@ -156,13 +159,14 @@ async def measure(name: str, strategy: Strategy, floor: Callable[[], int]) -> di
         return work
 
     await strategy(Problem("1", "?"), models)
-    milliseconds, least = await median_of_five(ours), await median_of_five(plain)
+    (milliseconds, busy), (least, _) = await median_of_five(ours), await median_of_five(plain)
     return {
         "strategy": name,
         "spec": repr(strategy),
         "nodes": counted.nodes,
         "expansions": counted.expansions,
         "milliseconds": round(milliseconds, 4),
+        "cpu_milliseconds": round(busy, 4),
         "microseconds_per_node": round(1000 * milliseconds / counted.nodes, 2),
         "floor_nodes": floor(),
         "floor_milliseconds": round(least, 4),

@@ -1,10 +1,10 @@
 """Train the embedded Blocksworld policy: proposes actions, and answers evaluation prompts.
 
 Data: problems of six blocks only, generated here, so no problem of three, four or five blocks (the
-public PlanBench files) is ever seen. States come from noisy trajectories at every distance from the
-goal; some goals name few blocks, which are learned first. For each state the policy learns
-a shortest plan to the end (search stops it after one action), the verdict of Tree of Thoughts (sure,
-likely, impossible within the steps left) and, for half of them, whether a given action is good.
+public PlanBench files) is ever seen. States come from noisy walks at every distance from the goal,
+near ones more often; some goals name few blocks, which are learned first. For each state the policy
+learns a shortest plan to the end (search stops it after one action), the verdict of Tree of
+Thoughts (sure, likely, impossible within the steps left) and, for half, whether a given action is good.
 
 Run:    python recipes/blocksworld_policy.py --minutes 50 --out runs/blocksworld_policy
 Time:   50 minutes on one CPU thread.  Expect: see docs/models.md.
@@ -30,6 +30,7 @@ from specreward.train.packing import Batch, Row, collate
 
 WORDS = Vocabulary(text.VOCABULARY)
 LETTERS = "abcdefgh"
+SHAPE = Shape(vocabulary=len(WORDS), outputs=len(WORDS), width=144, layers=4, heads=4, hidden=384)
 
 
 def trajectory(graph: BlocksGraph, far: NDArray[np.int64], rng: random.Random, n: int) -> list[int]:
@@ -38,7 +39,9 @@ def trajectory(graph: BlocksGraph, far: NDArray[np.int64], rng: random.Random, n
     here = -1
     while len(states) < n:
         if here < 0 or far[here] == 0:
-            here = int(rng.choice(np.flatnonzero(far == rng.randint(1, int(far.max())))))
+            here = int(
+                rng.choice(np.flatnonzero(far == rng.randint(1, rng.randint(1, int(far.max())))))
+            )
         states.append(here)
         moves = list(graph.moves[here].values())
         best = [m for m in moves if far[m] < far[here]]
@@ -62,23 +65,24 @@ def steps_left(distance: int, rng: random.Random) -> int:
 
 
 def verdict(distance: int, left: int) -> str:
-    """What an exact judge says: sure where the goal is near, likely where it is far but in reach."""
+    """What an exact judge says: sure where the goal is near, likely where it is in reach."""
     if distance > left:
         return "impossible"
     return "sure" if left <= 4 else "likely"
 
 
-def make_row(graph: BlocksGraph, rng: random.Random, states: int = 5) -> Row:
-    """One goal, several states, and what is to be said of each."""
+def make_row(graph: BlocksGraph, rng: random.Random, tokens: int = 220) -> Row:
+    """One goal, as many states as fill the row, and what is to be said of each."""
     goal = graph.random_goal(rng, drop=rng.choice([0.0, 0.2, 0.5, 0.8]))
     far = graph.distances(goal)
     names = graph.renaming(rng, LETTERS)
     goal = read_goal(renamed(goal_text(goal), names))
     row = Row()
-    head = row.add(WORDS.encode(f"goal {goal_text(goal)} ;"))
-    for here in trajectory(graph, far, rng, states):
+    for here in trajectory(graph, far, rng, 16):
+        if len(row.tokens) >= tokens:
+            break
         state = read_state(renamed(str(graph.states[here]), names))
-        body = row.add(WORDS.encode(f"state {state} ;"), head)
+        body = row.add(WORDS.encode(text.prompt(goal, state)))
         row.write(WORDS.encode(renamed(shortest(graph, far, here, rng), names)), body)
         left = steps_left(int(far[here]), rng)
         limit = row.add(WORDS.encode(f"left {left} ;"), body)
@@ -96,19 +100,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=50)
     parser.add_argument("--steps", type=int, default=40000)
-    parser.add_argument("--rows", type=int, default=6)
+    parser.add_argument("--rows", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     graph = BlocksGraph(6)
-    model = Decoder(Shape(vocabulary=len(WORDS), outputs=len(WORDS), layers=5, hidden=448))
+    model = Decoder(SHAPE)
 
     def batches(step: int) -> Batch:
         rng = random.Random(args.seed * 1_000_003 + step)
         return collate([make_row(graph, rng) for _ in range(args.rows)])
 
-    schedule = Schedule(steps=args.steps, rate=1.5e-3, minutes=args.minutes)
+    schedule = Schedule(steps=args.steps, minutes=args.minutes)
     train(model, batches, token_loss, schedule, args.out, every=500)
 
 

@@ -1,11 +1,11 @@
-"""Train the embedded Blocksworld reward model (SRM): is an action still on a way to the goal in time?
+"""Train the embedded Blocksworld reward model: does an action still lead to the goal in time?
 
-Data: actions labelled 1 where the goal can be reached in the steps left after them, else 0, exactly.
-Six in ten come from rollouts of the policy on six-block training problems, the rest from noisy walks
-with every legal action of a state labelled. Calibrated (temperature) and measured on rollouts on
+Data: actions labelled 1 where the goal can be reached in the steps left after them, else 0,
+exactly. Over half come from rollouts of the policy on six-block training problems, the rest from
+random states with every legal action labelled. Calibrated (temperature) and measured on rollouts on
 ``tune`` problems of four and five blocks; the test split and the public files are not touched.
 
-Run:    python recipes/blocksworld_srm.py --policy POLICY_FOLDER --minutes 20 --out runs/blocksworld_srm
+Run:    python recipes/blocksworld_srm.py --policy FOLDER --out runs/blocksworld_srm
 Time:   rollouts 3 minutes, training 20 minutes on one CPU thread.  Expect: see docs/models.md.
 """
 
@@ -70,7 +70,9 @@ def walk(graph: BlocksGraph, rng: random.Random, n: int = 6) -> list[Labelled]:
     for here in rng.sample(range(len(far)), n):
         distance_here = int(far[here])
         left = max(1, distance_here + rng.choice([0, 0, 0, -2, 2]))
-        prefix = text.reward(told, read_state(renamed(str(graph.states[here]), names)), left, "").removesuffix(" ;")
+        prefix = text.reward(
+            told, read_state(renamed(str(graph.states[here]), names)), left, ""
+        ).removesuffix(" ;")
         steps = [
             (f"{renamed(action, names)} ;", float(far[there] <= left - 1))
             for action, there in graph.moves[here].items()
@@ -82,10 +84,10 @@ def walk(graph: BlocksGraph, rng: random.Random, n: int = 6) -> list[Labelled]:
 def with_new_names(item: Labelled, rng: random.Random) -> Labelled:
     """The same item with its blocks renamed, towers sorted again."""
     names = dict(zip(LETTERS, rng.sample(LETTERS, len(LETTERS)), strict=True))
-    goal, state, left = (part.strip() for part in item.prefix.split(";")[:3])
-    told = read_goal(renamed(goal.removeprefix("goal "), names))
-    here = read_state(renamed(state.removeprefix("state "), names))
-    prefix = text.reward(told, here, int(left.removeprefix("left ")), "").removesuffix(" ;")
+    state, left, _ = renamed(item.prefix, names).split(" ;")
+    towers, slash, hand = state.removeprefix("state ").partition(" / ")
+    towers = " | ".join(sorted(towers.split(" | ")))
+    prefix = f"state {towers}{slash}{hand} ;{left} ; "
     return Labelled(prefix, tuple((renamed(step, names), y) for step, y in item.steps))
 
 
@@ -114,7 +116,9 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     pool, held_out = pools(args)
     graph = BlocksGraph(6)
-    model = Decoder(Shape(vocabulary=len(WORDS), outputs=1, width=96, layers=4, heads=4, hidden=208))
+    model = Decoder(
+        Shape(vocabulary=len(WORDS), outputs=1, width=72, layers=3, heads=3, hidden=192)
+    )
 
     def batches(step: int) -> Batch:
         rng = random.Random(args.seed * 1_000_003 + step)

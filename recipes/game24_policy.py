@@ -73,7 +73,7 @@ def trial(target: Fraction, numbers: Numbers, win: bool, rng: random.Random) -> 
 
 
 def verdict(target: Fraction, numbers: Numbers, rng: random.Random) -> str:
-    """What an honest judge writes: trials until one succeeds, or a guess after three that failed."""
+    """What an honest judge writes: trials until one succeeds, or a guess after three."""
     if len(numbers) == 1:
         return "sure" if numbers[0] == target else "impossible"
     can = solvable(numbers, target)

@@ -1,11 +1,11 @@
-"""Train the embedded Game of 24 reward model (SRM): can the numbers that a step leaves make the target?
+"""Train the embedded Game of 24 reward model: can what a step leaves still make the target?
 
 Data: steps labelled exactly. Six in ten come from rollouts of the policy on training problems, the
 rest from walks with good and bad steps of a state labelled. No problem is in a Game of 24 file (see
 game24_policy.py). Calibrated (temperature) and measured on rollouts on ``tune`` problems; the test
 split, and the ranks 901-1000 of the public file, are not touched.
 
-Run:    python recipes/game24_srm.py --policy POLICY_FOLDER --minutes 20 --out runs/game24_srm
+Run:    python recipes/game24_srm.py --policy FOLDER --out runs/game24_srm
 Time:   rollouts 3 minutes, training 20 minutes on one CPU thread.  Expect: see docs/models.md.
 """
 
@@ -85,7 +85,9 @@ def main() -> None:
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     pool, held_out = pools(args)
-    model = Decoder(Shape(vocabulary=len(WORDS), outputs=1, width=96, layers=4, heads=4, hidden=208))
+    model = Decoder(
+        Shape(vocabulary=len(WORDS), outputs=1, width=96, layers=4, heads=4, hidden=208)
+    )
 
     def batches(step: int) -> Batch:
         rng = random.Random(args.seed * 1_000_003 + step)

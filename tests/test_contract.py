@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+import specreward.search
 from specreward.errors import InputError
 from specreward.search import (
     BFS,
@@ -220,3 +221,10 @@ def test_searches_side_by_side_do_not_mix():
             return [await strategy(p, replace(models, trace=Trace())) for p in reversed(problems)]
 
         assert asyncio.run(together()) == asyncio.run(alone())[::-1]
+
+
+def test_everything_registered_is_exported():
+    for name in [*STRATEGIES, *registered("pick")]:
+        if kind_of(name) in ("strategy", "pick"):
+            assert load(name).__name__ in specreward.search.__all__
+    assert all(name in vars(specreward.search) for name in specreward.search.__all__)

@@ -6,7 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import typer
 
+from specreward.cli import app
 from specreward.spec import parse
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,18 +44,10 @@ def test_python_blocks_run(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("words", _commands("specreward"), ids=" ".join)
 def test_commands_parse(words):
-    typer = pytest.importorskip("typer")
-    from specreward.cli import app
-
-    command = typer.main.get_command(app)
-    context = command.make_context("specreward", list(words), resilient_parsing=False)
-    while context.protected_args or context.args:
-        name, sub, rest = context.command.resolve_command(
-            context, [*context.protected_args, *context.args]
-        )
-        context = sub.make_context(name, rest, parent=context)
-        if not context.args:
-            break
+    """The verb exists and takes these arguments; nothing is run."""
+    verbs = typer.main.get_command(app).commands
+    assert words[0] in verbs
+    verbs[words[0]].make_context(words[0], words[1:])
 
 
 def test_strategies_in_commands_are_known():

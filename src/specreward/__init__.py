@@ -6,8 +6,8 @@ prunes, and a search goes on with what is left:
     from specreward import parse
     strategy = parse("bfs(width=5, verify=speculative(alpha=0.5))")
 
-Algorithms are in ``specreward.search``, rules that judge and prune in ``specreward.verify``, problems
-in ``specreward.tasks``, engines in ``specreward.generate``.
+Algorithms are in ``specreward.search``, rules that judge and prune in ``specreward.verify``,
+problems in ``specreward.tasks``, engines in ``specreward.generate``.
 """
 
 from specreward.cite import cite

@@ -1,13 +1,13 @@
 """The errors that the package raises: expected, got, what to do.
 
-    SpecRewardError
-    ├── InputError (ValueError)          something the user wrote: a field, a problem, a file line
-    │   └── UnknownName (LookupError)    a name that is not registered; the message gives the nearest
-    ├── MissingExtra (ImportError)       an optional dependency; the message gives the install line
-    ├── EngineError (RuntimeError)       a model call failed; ``retryable`` says whether to try again
-    ├── RewardError (RuntimeError)       a reward was NaN, out of range or missing: never a default score
-    ├── BudgetExhausted (RuntimeError)   the next call would pass the budget; ``run`` turns it into a result
-    └── StoreError (OSError)             the run file cannot be read or written
+SpecRewardError
+├── InputError (ValueError)          something the user wrote: a field, a problem, a file line
+│   └── UnknownName (LookupError)    a name that is not registered; the message gives the nearest
+├── MissingExtra (ImportError)       an optional dependency; the message gives the install line
+├── EngineError (RuntimeError)       a model call failed; ``retryable`` says whether to try again
+├── RewardError (RuntimeError)       a reward was NaN, out of range or missing
+├── BudgetExhausted (RuntimeError)   the next call would pass the budget
+└── StoreError (OSError)             the run file cannot be read or written
 """
 
 from __future__ import annotations

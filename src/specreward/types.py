@@ -66,7 +66,7 @@ class Step:
         logprob: Sum of its token log-probabilities in nats, under the law it was sampled from
             (temperature included); None where the engine gives none.
         final: The path is an answer now.
-        dead: The step broke the rules of the task or cannot lead on; the path ends without an answer.
+        dead: The step broke the rules of the task or cannot lead on: the path ends, no answer.
     """
 
     text: str
@@ -264,7 +264,7 @@ class Completion:
     Args:
         text: Without the stop text.
         tokens: Tokens generated, the stop token included.
-        logprob: Sum over these tokens in nats, under the law they were sampled from; None if unknown.
+        logprob: Sum over these tokens in nats, under the law they were sampled from, or None.
         prompt_tokens: Length of the prompt.
         cached_tokens: Of these, not computed for this completion.
         finish: ``stop`` (a stop text or end of text) or ``length``.
@@ -368,7 +368,7 @@ class Task(Protocol):
         ...
 
     def parse(self, line: str) -> Problem:
-        """A problem from one line as a user writes it; raises InputError saying what was expected."""
+        """A problem from one line as a user writes it; InputError says what was expected."""
         ...
 
     def prompt(self, path: Path) -> str:
@@ -376,7 +376,7 @@ class Task(Protocol):
         ...
 
     def step(self, path: Path, completion: Completion) -> Step:
-        """The step that a completion of ``prompt(path)`` stands for, with ``final`` and ``dead`` set."""
+        """The step that a completion of ``prompt(path)`` stands for, ``final`` and ``dead`` set."""
         ...
 
     def max_steps(self, problem: Problem) -> int:
@@ -401,7 +401,7 @@ class Task(Protocol):
         ...
 
     def good_prompt(self, path: Path) -> str:
-        """Asks whether the last step is good; the answers are the words ``good`` and ``bad`` (RAP)."""
+        """Asks whether the last step is good; the answers are the words ``good`` and ``bad``."""
         ...
 
     def reward_text(self, path: Path) -> str:
@@ -498,7 +498,7 @@ class Strategy(Protocol):
     """
 
     async def __call__(self, problem: Problem, models: Models) -> Result:
-        """Search; every finished candidate goes to ``models.trace.found`` as soon as it is judged."""
+        """Search; each finished candidate joins ``models.trace.found`` as soon as it is judged."""
         ...
 
     def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:

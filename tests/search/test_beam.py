@@ -40,11 +40,11 @@ def test_draws_width_times_n_for_each_step(plant):
 
 
 def test_a_finished_path_takes_its_place_out_of_the_beam(plant, spelled):
-    rewards = {"a": 0.9, "b": 0.8, "c": 0.7, "ba": 0.5, "bb": 0.4, "ca": 0.3}
-    tree = plant(rewards, final={"a"})
-    result = tree.run(Beam(2, n=3, depth=2))
-    assert tree.levels == [[""], ["b"]]  # c does not move up
-    assert spelled(result) == ["a"]
+    rewards = {"a": 0.9, "b": 0.8, "c": 0.7, "ba": 0.5, "bb": 0.4, "bc": 0.3, "baa": 0.1}
+    tree = plant(rewards, final={"a", "baa"})
+    result = tree.run(Beam(2, n=3))
+    assert tree.levels == [[""], ["b"], ["ba"]]  # neither c nor bb moves up
+    assert spelled(result) == ["a", "baa"]
 
 
 def test_ends_when_all_places_are_taken(plant):

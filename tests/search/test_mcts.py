@@ -209,9 +209,13 @@ def test_a_path_unfinished_at_the_limit_is_a_dead_end(plant):
     tree = plant({"a": 0.99, "b": 0.1, "aa": 0.9, "ab": 0.8, "ba": 0.01}, final={"ba"}, depth=2)
     tree.run(MCTS(2, exploration=0, n=2))
     assert tree.extended == ["", "a", "b"]
-    # Where an answer is among the children, the walk ends in it although another has more.
-    tree = plant({"a": 0.9, "b": 0.1}, final={"b"}, depth=1)
-    assert tree.run(MCTS(1, n=2)).ended == "exhausted"
+
+
+def test_a_walk_ends_in_an_answer_where_there_is_one(plant):
+    # Through aa, unfinished at the limit, Q(a) would be mean(.6, .9, 0) = .5 and b would wait.
+    tree = plant({"a": 0.6, "b": 0.4, "aa": 0.9, "ab": 0.1, "ba": 0.2}, final={"ab", "ba"}, depth=2)
+    tree.run(MCTS(2, exploration=0, n=2))
+    assert tree.extended == ["", "a", "b"]
 
 
 def test_nothing_anywhere(plant):

@@ -86,3 +86,8 @@ def test_votes_refuse_negative_scores():
     for pick in (WeightedVote(), AnswerAggregation()):
         with pytest.raises(RewardError, match="at least 0"):
             pick(found, models)
+
+
+def test_a_long_path_gains_nothing_by_its_length():
+    models, found = tree({"x": 0.6, "a": 0.5, "ay": 0.4}, ["x", "ay"])
+    assert MaxReward()(found, models) is found[0]  # .6 against the mean of .5 and .4

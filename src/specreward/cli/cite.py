@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-import specreward.cite
+from specreward.cite import cite as bibtex
 from specreward.cli.screen import say
 from specreward.errors import InputError
 from specreward.spec import parse
@@ -20,7 +20,7 @@ def cite(
     ],
 ) -> None:
     """Print the BibTeX of what an object is made of, each entry once."""
-    found = specreward.cite.cite(*[parse(spec) for spec in specs])
+    found = bibtex(*[parse(spec) for spec in specs])
     if not found:
         raise InputError(f"{', '.join(specs)}: nothing to cite")
     say(found)

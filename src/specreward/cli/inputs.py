@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -49,7 +47,7 @@ def read_budget(text: str | None) -> Budget | None:
     if text is None:
         return None
     known = [field.name for field in fields(Budget)]
-    caps: dict[str, float] = {}
+    caps: dict[str, str] = {}
     for part in text.split(","):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
@@ -61,25 +59,33 @@ def read_budget(text: str | None) -> Budget | None:
             raise nearest(name, known, "kind of budget")
         if name in caps:
             raise InputError(f"budget: {name} is given twice: give it once")
-        caps[name] = _cap(name, value)
-    return Budget(**caps)
+        caps[name] = value
+    return Budget(
+        tokens=_whole("tokens", caps),
+        calls=_whole("calls", caps),
+        dollars=_number("dollars", caps),
+        seconds=_number("seconds", caps),
+    )
 
 
-def _cap(name: str, value: str) -> float:
+def _number(name: str, caps: Mapping[str, str]) -> float | None:
+    if name not in caps:
+        return None
     try:
-        cap = float(value)
+        return float(caps[name])
     except ValueError:
-        cap = math.nan
-    if not (math.isfinite(cap) and cap > 0):
         raise InputError(
-            f"budget: expected {name} to be a number above 0, got {value[:40]!r}: nothing can be "
-            "asked of a model without it"
-        )
-    if name in ("tokens", "calls"):
-        if cap != int(cap):
-            raise InputError(f"budget: expected a whole number of {name}, got {value!r}")
-        return int(cap)
-    return cap
+            f"budget {name}: expected a number above 0, got {caps[name][:40]!r}"
+        ) from None
+
+
+def _whole(name: str, caps: Mapping[str, str]) -> int | None:
+    cap = _number(name, caps)
+    if cap is None:
+        return None
+    if not cap.is_integer():
+        raise InputError(f"budget {name}: expected a whole number above 0, got {caps[name]!r}")
+    return int(cap)
 
 
 def generated(task: Task, limit: int, split: str, seed: int) -> list[Problem]:
@@ -93,53 +99,31 @@ def generated(task: Task, limit: int, split: str, seed: int) -> list[Problem]:
     return task.generate(limit, split, seed)
 
 
-def file_problems(task: Task, path: Path, limit: int | None = None) -> list[Problem]:
-    """The good problems of a file or folder; each bad one is reported on standard error.
+def file_problems(task: Task, path: str | Path, limit: int | None = None) -> list[Problem]:
+    """The good problems of a file, a folder or standard input (``-``), at most ``limit``.
+
+    Each bad one is reported on standard error as ``file:line: expected ...``.
 
     Raises:
-        InputError: Nothing there can be read, or two problems have one id.
+        InputError: Nothing there can be read.
     """
-    found, complaints = read_problems(task, path)
-    for complaint in complaints:
+    if limit is not None and limit < 1:
+        raise InputError(f"expected a limit of at least 1 problem, got {limit}")
+    found = read_problems(task, path)
+    for complaint in found.complaints:
         warn(complaint)
-    if not found:
-        why = "; all that is there was refused" if complaints else ""
-        raise InputError(f"expected problems of {task.name} in {path}, found none{why}")
-    chosen = list(found[:limit])
-    seen: set[str] = set()
-    for problem in chosen:
-        if problem.id in seen:
-            raise InputError(f"{path}: two problems have the id {problem.id!r}: rename one")
-        seen.add(problem.id)
-    return chosen
+    return list(found.problems[:limit])
 
 
-def text_problems(task: Task, text: str | None) -> list[Problem]:
+def text_problems(task: Task, text: str | None, seed: int) -> list[Problem]:
     """Problems from the argument of ``solve``: a text, a file, ``-``, or none at all.
 
     ``-`` reads one problem from each line of standard input; without a text one is made.
     """
     if text is None:
-        return generated(task, 1, "test", 0)
-    if text == "-":
-        return _lines(task, sys.stdin.read().splitlines())
-    path = Path(text)
+        return generated(task, 1, "test", seed)
     try:
-        is_path = path.exists()
+        is_file = text == "-" or (bool(text.strip()) and Path(text).exists())
     except OSError:  # too long for a path, so that it is a problem
-        is_path = False
-    return file_problems(task, path) if is_path else [task.parse(text)]
-
-
-def _lines(task: Task, lines: Sequence[str]) -> list[Problem]:
-    found: list[Problem] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            found.append(task.parse(line))
-        except InputError as error:
-            warn(f"-:{number}: {error}")
-    if not found:
-        raise InputError("expected a problem on each line of standard input, found none to read")
-    return found
+        is_file = False
+    return file_problems(task, text) if is_file else [task.parse(text)]

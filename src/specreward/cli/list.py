@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Annotated
 
 import typer
@@ -17,6 +18,9 @@ __all__ = ["list_"]
 
 MODELS = "models"
 
+ALONE = ("strategy", "verifier", "task")
+"""Kinds of which a file holds one."""
+
 
 def list_(
     kind: Annotated[
@@ -29,7 +33,7 @@ def list_(
         raise nearest(kind, known, "kind")
     console = results()
     for name in known if kind is None else [kind]:
-        lines = _models() if name == MODELS else _objects(name)
+        lines = list(sources().items()) if name == MODELS else _objects(name)
         if not lines and kind is None:
             continue
         table = Table(title=name, title_justify="left", title_style="bold", box=None)
@@ -42,12 +46,10 @@ def list_(
 
 
 def _objects(kind: str) -> list[tuple[str, str]]:
-    return [(name, _first_line(load(name))) for name in registered(kind)]
+    return [(name, _about(load(name), kind)) for name in registered(kind)]
 
 
-def _models() -> list[tuple[str, str]]:
-    return [(source.name, source.about) for source in sources()]
-
-
-def _first_line(cls: type) -> str:
-    return (inspect.getdoc(cls) or "").partition("\n")[0]
+def _about(cls: type, kind: str) -> str:
+    """The first line about a class: of its file where it is what the file is for, else its own."""
+    place = sys.modules[cls.__module__] if kind in ALONE else cls
+    return (inspect.getdoc(place) or "").partition("\n")[0].replace("``", "")

@@ -20,7 +20,9 @@ __all__ = ["show"]
 _ENTRY = re.compile(r"^(\w+): (.*(?:\n[ ]{4,}.*)*)", re.MULTILINE)
 
 
-def show(spec: Annotated[str, typer.Argument(help="Such as 'bfs' or 'speculative(alpha=1)'.")]) -> None:
+def show(
+    spec: Annotated[str, typer.Argument(help="Such as 'bfs' or 'speculative(alpha=1)'.")],
+) -> None:
     """Show what an object does, its paper, and its fields with their values and defaults."""
     obj = parse(spec)
     console = results()

@@ -1,12 +1,8 @@
-"""``specreward validate``: whether a task judges rightly, or whether a file of problems can be read."""
+"""``specreward validate``: whether a task judges rightly, or a file of problems can be read."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
+from specreward.cli.options import ProblemFile, TaskText
 from specreward.cli.screen import say
 from specreward.errors import InputError
 from specreward.spec import name_of, parse
@@ -16,10 +12,8 @@ __all__ = ["validate"]
 
 
 def validate(
-    task: Annotated[str, typer.Argument(help="Such as 'blocksworld'.")],
-    problems: Annotated[
-        Path | None, typer.Option(help="A file or folder of problems to read instead.")
-    ] = None,
+    task: TaskText,
+    problems: ProblemFile = None,
 ) -> None:
     """Check that right answers pass and wrong ones do not, or that every problem can be read."""
     kind = parse(task, "task")
@@ -30,9 +24,9 @@ def validate(
             raise InputError(f"{name_of(kind)} judges wrongly: {error}") from error
         say(f"{name_of(kind)}: right answers pass, wrong ones do not")
         return
-    found, complaints = read_problems(kind, problems)
-    if complaints or not found:
-        what = "\n".join(complaints)
-        say(what)
-        raise InputError(f"{problems}: {len(complaints)} bad, {len(found)} good")
-    say(f"{problems}: {len(found)} problems, all good")
+    found = read_problems(kind, problems)
+    for complaint in found.complaints:
+        say(complaint)
+    if found.complaints:
+        raise InputError(f"{problems}: {len(found.complaints)} complaints, see above")
+    say(f"{problems}: {len(found.problems)} problems, all good")

@@ -93,7 +93,8 @@ def token_logprobs(logits: NDArray[np.float32], temperature: float = 1.0) -> NDA
     """Log-probabilities of all tokens, ``[N, V]``, in nats, at a temperature above 0."""
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
-    return scaled - np.log(np.exp(scaled).cumsum(axis=1)[:, -1:])  # cumsum: one order of summing
+    sums: NDArray[np.float64] = np.exp(scaled).cumsum(axis=1)  # summed in one order at any N
+    return scaled - np.log(sums[:, -1:])
 
 
 def draw(
@@ -111,7 +112,7 @@ def draw(
         tokens = logprobs.argmax(axis=1)
     else:
         below = np.exp(logprobs).cumsum(axis=1)
-        total = below[:, -1:]  # 1 up to rounding; a point under it always lies in some token's share
+        total = below[:, -1:]  # 1 up to rounding; a point under it lies in some token's share
         points = np.minimum(np.array(uniforms)[:, None] * total, np.nextafter(total, 0))
         tokens = (below <= points).sum(axis=1)
     chosen = logprobs[np.arange(len(tokens)), tokens]

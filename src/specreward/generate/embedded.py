@@ -24,8 +24,8 @@ from specreward.types import Completion, Sampling, Scored
 
 __all__ = ["EmbeddedLanguageModel"]
 
-LANES = 16
-"""Completions under way in a thread; more of them no longer fit the processor's cache."""
+LANES = 12
+"""Completions under way in a thread; more of them leave the processor's cache."""
 
 Tokens = tuple[int, ...]
 
@@ -51,14 +51,13 @@ class EmbeddedLanguageModel:
         self._network = network
         self._threads = threads
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="specreward-engine")
-        self._door = ThreadPoolExecutor(1, thread_name_prefix="specreward-door")  # one call at a time
+        # one call at a time
+        self._door = ThreadPoolExecutor(1, thread_name_prefix="specreward-door")
         self._cache = PrefixCache(network, self._workers, cache_megabytes)
         self._lanes: list[Lanes] = []
 
     @classmethod
-    def load(
-        cls, folder: str | Path, *, threads: int = 2, cache_megabytes: float = 64.0
-    ) -> Self:
+    def load(cls, folder: str | Path, *, threads: int = 2, cache_megabytes: float = 64.0) -> Self:
         """The model in a folder written by ``specreward.train.export``.
 
         Raises:
@@ -87,7 +86,9 @@ class EmbeddedLanguageModel:
                 room for ``max_tokens``, or a setting out of range.
         """
         if len(prompts) != len(seeds):
-            raise InputError(f"expected a seed for each of {len(prompts)} prompts, got {len(seeds)}")
+            raise InputError(
+                f"expected a seed for each of {len(prompts)} prompts, got {len(seeds)}"
+            )
         law = Law.of(sampling, self._network)
         tokens = [self._network.encode(prompt) for prompt in prompts]
         context = self._network.config.context

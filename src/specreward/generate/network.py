@@ -1,16 +1,16 @@
 """A small decoder on ONNX Runtime: reads prompts in chunks, writes tokens in lanes.
 
     folder/  config.json   what the model is (Config)
-             read.onnx     a chunk of 8 tokens after a past of 0, 8, 16, ... tokens -> outputs, keys, values
-             write.onnx    one token in each lane -> outputs; keys and values in place (policies only)
+             read.onnx     8 tokens after a past of 0, 8, 16, ... -> outputs, keys, values
+             write.onnx    one token in each lane -> outputs; keys and values in place (policy)
              weights.bin   the weights of both graphs, raw
 
-What a row gives does not depend on the other rows, bit for bit: each product runs on packed weights,
-where a row's sums are taken in the same order whatever the number of rows, attention runs row by row
-over the row's own length, and every session computes on the calling thread alone. A chunk always
-stands at the same positions and always sees the same shape of past, so a prefix has the same bits
-whenever and with whatever it is read. Quantised products (int8 with scales taken from the whole
-batch) would break this.
+What a row gives does not depend on the other rows, bit for bit: each product runs on packed
+weights, where a row's sums are taken in the same order whatever the number of rows, attention runs
+row by row over the row's own length, and every session computes on the calling thread alone. A
+chunk always stands at the same positions and always sees the same shape of past, so a prefix has
+the same bits whenever and with whatever it is read. Quantised products (int8 with scales taken from
+the whole batch) would break this.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Config:
         hidden: Size between the two products of a layer's feed-forward part.
         context: The most tokens of prompt and completion together.
         parameters: Number of weights.
-        product_parameters: Those that take part in every token's products (embeddings are looked up).
+        product_parameters: Those in every token's products (embeddings are looked up).
         temperature: A reward is ``sigmoid(output / temperature)``; fitted on held-out problems.
     """
 
@@ -76,7 +76,7 @@ class Config:
         """The configuration of a model folder.
 
         Raises:
-            InputError: There is none, it is not of this form, or the weights are not those it names.
+            InputError: There is none, it has another form, or the weights are not those it names.
         """
         try:
             fields: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
@@ -92,7 +92,7 @@ class Config:
         if config.revision != config.hashed(weights):
             raise InputError(
                 f"expected weights of revision {config.revision} in {str(folder)!r}, "
-                f"got {config.hashed(weights)}: the folder is damaged or was edited; export it again"
+                f"got {config.hashed(weights)}: the folder is damaged or edited; export it again"
             )
         return config
 
@@ -139,9 +139,12 @@ class Network:
         """
         config = Config.read(Path(folder))
         if config.kind != kind:
-            raise InputError(f"expected a {kind} model in {str(folder)!r}, got a {config.kind} model")
+            raise InputError(
+                f"expected a {kind} model in {str(folder)!r}, got a {config.kind} model"
+            )
         read = _session(Path(folder) / "read.onnx")
-        return cls(config, read, _session(Path(folder) / "write.onnx") if kind == "policy" else None)
+        write = _session(Path(folder) / "write.onnx") if kind == "policy" else None
+        return cls(config, read, write)
 
     @property
     def chunk_shape(self) -> tuple[int, int, int, int]:
@@ -157,7 +160,7 @@ class Network:
         """
         tokens = tuple(self.vocabulary.encode(text))
         if not tokens:
-            raise InputError("expected a text with at least one word for the embedded model, got none")
+            raise InputError("expected a text with at least one word, got none")
         if len(tokens) > self.config.context:
             raise InputError(
                 f"expected at most {self.config.context} tokens for {self.config.name}, "

@@ -24,7 +24,7 @@ from specreward.generate.network import CHUNK, Network
 
 __all__ = ["PrefixCache", "Reading"]
 
-ROWS = 32
+ROWS = 16
 """Chunks read in one batch."""
 
 Tokens = tuple[int, ...]
@@ -82,7 +82,7 @@ class PrefixCache:
         longest = -(-network.config.context // CHUNK)
         if self.capacity < longest:
             raise InputError(
-                f"expected at least {longest * each / 1e6:.1f} megabytes for the prefixes of "
+                f"expected at least {longest * each / 1e6:.3f} megabytes for the prefixes of "
                 f"{network.config.name}, got {megabytes!r}: one prompt has to fit"
             )
         self._network = network
@@ -203,10 +203,12 @@ class PrefixCache:
             tokens[row, : len(node.tokens)] = node.tokens
         parts, heads, _, size = self._network.chunk_shape
         before = np.array([node.past for node in nodes], np.int64)  # [U, chunks before]
-        past = self._kv[before].transpose(2, 0, 3, 1, 4, 5)
-        shape = (parts, len(nodes), heads, CHUNK * before.shape[1], size)
-        outputs, new = self._network.read(tokens, np.ascontiguousarray(past).reshape(shape))
+        rows, chunks = before.shape
+        past = np.empty((parts, rows, heads, chunks, CHUNK, size), np.float32)
+        for chunk in range(chunks):
+            past[:, :, :, chunk] = self._kv[before[:, chunk]].transpose(1, 0, 2, 3, 4)
+        shape = (parts, rows, heads, chunks * CHUNK, size)
+        outputs, new = self._network.read(tokens, past.reshape(shape))
         places = [node.place for node in nodes]
         self._outputs[places] = outputs
-        for index, block in enumerate(new):
-            self._kv[places, index] = block
+        self._kv[places] = np.stack(new, axis=1)

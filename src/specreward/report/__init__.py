@@ -1,29 +1,9 @@
-"""What a comparison says: records, tables, criteria and a page, from results alone.
+"""What a comparison says, from results alone: records, rows, criteria, a summary and a page."""
 
-Results become outcomes, outcomes rows, and rows ``summary.json``, ``results.jsonl`` and
-``report.html``.
-"""
+from specreward.report.chart import Point
+from specreward.report.record import Arm, Outcome
+from specreward.report.rows import Ratios, Row
+from specreward.report.three_e import Criteria, Extended
+from specreward.report.tree import Node
 
-from specreward.report.page import page
-from specreward.report.record import Arm, Outcome, line, outcome
-from specreward.report.rows import Ratios, Row, rows
-from specreward.report.summary import summary
-from specreward.report.three_e import Criteria, Extended, three_e
-from specreward.report.tree import Node, tree
-
-__all__ = [
-    "Arm",
-    "Criteria",
-    "Extended",
-    "Node",
-    "Outcome",
-    "Ratios",
-    "Row",
-    "line",
-    "outcome",
-    "page",
-    "rows",
-    "summary",
-    "three_e",
-    "tree",
-]
+__all__ = ["Arm", "Criteria", "Extended", "Node", "Outcome", "Point", "Ratios", "Row"]

@@ -45,11 +45,12 @@ def page(
         f'<h1>{escape(title)}</h1><p class="lead">{settings}</p>',
         _charts(found),
         _comparison(found),
+        _against_first(found) if len(found) > 1 else "",
         _three_e(criteria) if criteria else "",
         "<h2>Verification by depth</h2><p class='note'>Accepted: kept of distinct children. "
         "Agreement: the mass that the policy's and the reward model's laws share, 1 where they are "
         "equal; KL in nats. Both over nodes with two distinct children or more.</p>",
-        *[_depths(i, arm) for i, arm in enumerate(arms)],
+        *[_depths(i, arms[i]) for i, row in enumerate(found) if row.acceptance is not None],
         f"<h2>Trees</h2><p class='note'>{PROBLEMS} problems at most, those first on which the "
         "strategies differ. Pruned steps are struck out; the chosen path is bold.</p>",
         *[_problem(i, arms) for i in telling(arms)],
@@ -64,6 +65,10 @@ def page(
 
 def _tag(i: int) -> str:
     return f'<span class="tag c{i % COLORS}">{i + 1}</span>'
+
+
+def _named(i: int, spec: str) -> str:
+    return f'<span class="named">{_tag(i)}<code>{escape(spec)}</code></span>'
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -100,24 +105,41 @@ def _charts(found: Sequence[Row]) -> str:
 
 def _comparison(found: Sequence[Row]) -> str:
     phases = sorted({phase for row in found for phase in row.phases()})
-    head = ["strategy", "accuracy", "LLM tokens", *[f"{escape(p)}" for p in phases]]
-    head += ["SRM tokens", "FLOPs", "seconds", "$", "accepted", "tokens, ratio", "FLOPs, ratio"]
-    head.append("accuracy, difference")
+    paid = any(row.all.dollars for row in found)
+    head = ["strategy", "accuracy", "LLM tokens", *[escape(phase) for phase in phases]]
+    head += ["SRM tokens", "FLOPs", "seconds", *(["$"] if paid else []), "accepted"]
     lines = []
     for i, row in enumerate(found):
         own, reward = row.phases(), row.reward.tokens / row.n
-        cells = [f"{_tag(i)}<code>{escape(row.spec)}</code>", _share(row.accuracy)]
-        cells.append(short(row.llm.tokens / row.n))
+        cells = [_named(i, row.spec), _share(row.accuracy), short(row.llm.tokens / row.n)]
         cells += [short(own[phase]) if phase in own else "–" for phase in phases]
         cells += [short(reward) if reward else "–", short(row.all.flops / row.n)]
-        cells += [f"{row.all.seconds / row.n:.3g}", f"{row.all.dollars / row.n:.3g}"]
+        cells.append(f"{row.all.seconds / row.n:.3g}")
+        cells += [f"{row.all.dollars / row.n:.3g}"] if paid else []
         cells.append("–" if row.acceptance is None else f"{row.acceptance:.0%}")
-        cells += [_ratio(row.ratios.tokens), _ratio(row.ratios.flops), _points(row.ratios.accuracy)]
         lines.append(cells)
     return (
         "<h2>Comparison</h2><p class='note'>Tokens, FLOPs, seconds and dollars are means per "
-        "problem. Ratios and differences are against strategy 1 on the same problems; below 1 is "
-        "cheaper. Small: 95 % intervals.</p>" + _table(head, lines)
+        "problem. Small: 95 % intervals.</p>" + _table(head, lines)
+    )
+
+
+def _against_first(found: Sequence[Row]) -> str:
+    head = ["strategy", "LLM tokens, ratio", "FLOPs, ratio", "accuracy, points", "McNemar p"]
+    lines = [
+        [
+            _named(i, row.spec),
+            _ratio(row.ratios.tokens),
+            _ratio(row.ratios.flops),
+            _points(row.ratios.accuracy),
+            f"{row.ratios.test.p_value:.2g}",
+        ]
+        for i, row in enumerate(found)
+        if i > 0
+    ]
+    return (
+        "<h2>Against strategy 1</h2><p class='note'>On the same problems; a ratio below 1 is "
+        "cheaper. Small: paired 95 % intervals.</p>" + _table(head, lines)
     )
 
 
@@ -145,7 +167,7 @@ def _three_e(criteria: Sequence[Criteria]) -> str:
         head += [f"on {escape(extended.domain)}", "against home", "gain over CoT there"]
     lines = []
     for i, item in enumerate(criteria):
-        cells = [f"{_tag(i)}<code>{escape(item.spec)}</code>", f"{item.accuracy:.1%}"]
+        cells = [_named(i, item.spec), f"{item.accuracy:.1%}"]
         cells.append(f"{100 * item.gain:+.1f}")
         cells.append("–" if item.relative_cost is None else f"{item.relative_cost:.3g}")
         cells.append("–" if item.marginal_gain is None else f"{item.marginal_gain:+.2g}")
@@ -168,11 +190,9 @@ def _three_e(criteria: Sequence[Criteria]) -> str:
 def _depths(i: int, arm: Arm) -> str:
     expansions = [pair for one in arm.outcomes for pair in one.result.expansions]
     reports = by_depth(expansions)
-    if not reports:
-        return ""
     head = ["depth", "nodes", "children", "accepted", "kept per choice", "agreement", "KL", ""]
     table = _table(head, [_depth(report) for report in reports])
-    return f"<h3>{_tag(i)}<code>{escape(arm.spec)}</code></h3>{table}"
+    return f"<h3>{_named(i, arm.spec)}</h3>{table}"
 
 
 def _depth(report: DepthReport) -> list[str]:

@@ -39,14 +39,13 @@ class EmbeddedValueModel:
         if threads < 1:
             raise InputError(f"expected at least 1 thread, got {threads!r}")
         self._network = network
-        self._door = ThreadPoolExecutor(1, thread_name_prefix="specreward-door")  # one call at a time
+        # one call at a time
+        self._door = ThreadPoolExecutor(1, thread_name_prefix="specreward-door")
         workers = ThreadPoolExecutor(threads, thread_name_prefix="specreward-engine")
         self._cache = PrefixCache(network, workers, cache_megabytes)
 
     @classmethod
-    def load(
-        cls, folder: str | Path, *, threads: int = 2, cache_megabytes: float = 64.0
-    ) -> Self:
+    def load(cls, folder: str | Path, *, threads: int = 2, cache_megabytes: float = 64.0) -> Self:
         """The model in a folder written by ``specreward.train.export``.
 
         Raises:

@@ -45,8 +45,10 @@ async def judge(
     Parents without children are not shown to the verifier.
     """
     asked = [family for family in families if family.children]
-    answers = iter(await verify(asked, models) if asked else ())
-    judged = [next(answers) if family.children else [] for family in families]
+    judged = await verify(asked, models) if asked else []
+    if len(asked) < len(families):
+        answers = iter(judged)
+        judged = [next(answers) if family.children else [] for family in families]
     for family, judgements in zip(families, judged, strict=True):
         models.trace.record(family.parent, judgements)
     return judged

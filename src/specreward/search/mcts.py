@@ -80,14 +80,15 @@ def back_up(way: Sequence[Node], low: float) -> None:
         low: The further reward of a way that ended without an answer.
     """
     total, count = (0.0, 0) if way[-1].path.finished else (low, 1)
+    closing = True  # the end of a way is spent; its parent is if all its children are, and so on
     for node in reversed(way):
         total, count = total + node.reward, count + 1
         mean = total / count
         node.value = max(node.value, mean) if node.visits else mean
         node.visits += 1
-        if node.children is not None and not node.spent:
+        if closing and node.children is not None:
             node.barren = all(child.barren for child in node.children)
-            node.spent = all(child.spent for child in node.children)
+            closing = node.spent = all(child.spent for child in node.children)
 
 
 @final

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol, final
 
 from specreward.errors import InputError
-from specreward.types import Candidate, Models, Path
+from specreward.types import Candidate, Models
 from specreward.voting import best, weighted_majority
 
 __all__ = ["AnswerAggregation", "Highest", "MaxReward", "Pick", "WeightedVote"]
@@ -50,30 +50,38 @@ def _elect(
     return _highest([c for c, answer in zip(candidates, answers, strict=True) if answer == winner])
 
 
-def edges(models: Models) -> dict[Key, float]:
-    """The score of every judged step in the trace, by the key of the path that it ends."""
-    return {
-        item.path.key: item.score
-        for _, judgements in models.trace.expansions
-        for item in judgements
-    }
+Edge = tuple[Key, float]
+"""A judged step: the key of the path that it ends, and its score."""
 
 
-def edge_keys(path: Path, scores: Mapping[Key, float]) -> list[Key]:
-    """The keys of the judged edges on the way to a path, from the root on.
+def ways(models: Models) -> dict[Key, tuple[Edge, ...]]:
+    """The edges from the root to every judged path in the trace, by the path's key.
 
-    A search that draws whole paths has one edge: the path itself.
+    A search that draws whole paths has one edge for each: the path itself.
+    """
+    known: dict[Key, tuple[Edge, ...]] = {}
+    for parent, judgements in models.trace.expansions:
+        key, depth = parent.key, len(parent.steps)
+        way = known.get(key, ())
+        for item in judgements:
+            end = (*key, *[step.text for step in item.path.steps[depth:]])
+            known[end] = (*way, (end, item.score))
+    return known
+
+
+def way_to(candidate: Candidate, known: Mapping[Key, tuple[Edge, ...]]) -> tuple[Edge, ...]:
+    """The edges from the root to a candidate.
 
     Raises:
-        InputError: The path is not in the trace.
+        InputError: The candidate is not in the trace.
     """
-    key = path.key
-    if key not in scores:
+    way = known.get(candidate.path.key)
+    if way is None:
         raise InputError(
-            f"expected a candidate from this search's trace, got the path {key!r}: "
+            f"expected a candidate from this search's trace, got the path {candidate.path.key!r}: "
             "select with the models (and their trace) of the search that found it"
         )
-    return [key[:end] for end in range(2, len(key) + 1) if key[:end] in scores]
+    return way
 
 
 @final
@@ -106,12 +114,9 @@ class MaxReward:
         """One of ``candidates``, or None where there is none."""
         if not candidates:
             return None
-        scores = edges(models)
-        means = []
-        for candidate in candidates:
-            rewards = [scores[key] for key in edge_keys(candidate.path, scores)]
-            means.append(sum(rewards) / len(rewards))
-        return candidates[best(means)]
+        known = ways(models)
+        found = [way_to(candidate, known) for candidate in candidates]
+        return candidates[best([sum([score for _, score in way]) / len(way) for way in found])]
 
 
 @final
@@ -124,12 +129,12 @@ class AnswerAggregation:
 
     def __call__(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """One of ``candidates``, or None where there is none."""
-        scores = edges(models)
+        known = ways(models)
         answers = [models.task.answer(candidate.path) for candidate in candidates]
         counted: set[tuple[str, Key]] = set()
         weights = []
         for candidate, answer in zip(candidates, answers, strict=True):
-            new = {(answer, key) for key in edge_keys(candidate.path, scores)} - counted
-            counted |= new
-            weights.append(sum(scores[key] for _, key in sorted(new)))
+            way = way_to(candidate, known)
+            weights.append(sum([score for key, score in way if (answer, key) not in counted]))
+            counted |= {(answer, key) for key, _ in way}
         return _elect(candidates, answers, weights)

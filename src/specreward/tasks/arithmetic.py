@@ -8,8 +8,8 @@
     answer     36
 
 Steps have the form that RAP gives to GSM8K (Hao et al., 2023, arXiv 2305.14992). A path is finished
-after a step that opens with "Now we can answer the question:". It is dead after a step that is not of
-this form, or that reaches the step limit without finishing; a wrong number is wrong, not dead.
+after a step that opens with "Now we can answer the question:". It is dead after a step that is not
+of this form, or that reaches the step limit without finishing; a wrong number is wrong, not dead.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from hashlib import blake2b
 from typing import ClassVar, final
 
+from specreward.answers import number, number_text, same_number
 from specreward.errors import InputError
 from specreward.seeds import derive
 from specreward.tasks import arithmetic_text as text
@@ -30,7 +30,7 @@ from specreward.types import Completion, Path, Problem, Sampling, Step
 
 __all__ = ["Arithmetic"]
 
-_SHARES = {"train": range(0, 60), "tune": range(60, 80), "test": range(80, 100)}
+_SHARES = {"train": range(60), "tune": range(60, 80), "test": range(80, 100)}
 _PATIENCE = 20_000
 """Draws without a new problem before the search for more is given up."""
 
@@ -62,7 +62,9 @@ class Arithmetic:
     value_sampling: ClassVar[Sampling] = Sampling(max_tokens=4, stop=(";",))
     __cite__: ClassVar[str] = """@article{cobbe2021gsm8k,
   title={Training Verifiers to Solve Math Word Problems},
-  author={Cobbe, Karl and Kosaraju, Vineet and Bavarian, Mohammad and Chen, Mark and Jun, Heewoo and Kaiser, Lukasz and Plappert, Matthias and Tworek, Jerry and Hilton, Jacob and Nakano, Reiichiro and Hesse, Christopher and Schulman, John},
+  author={Cobbe, Karl and Kosaraju, Vineet and Bavarian, Mohammad and Chen, Mark and Jun, Heewoo
+    and Kaiser, Lukasz and Plappert, Matthias and Tworek, Jerry and Hilton, Jacob
+    and Nakano, Reiichiro and Hesse, Christopher and Schulman, John},
   journal={arXiv preprint arXiv:2110.14168}, year={2021}}"""
 
     def __post_init__(self) -> None:
@@ -74,7 +76,7 @@ class Arithmetic:
         if not 0 <= self.distractors <= 3:
             raise InputError(f"distractors: expected 0 to 3, got {self.distractors!r}")
         if self.limit < high:
-            raise InputError(f"limit: expected at least the {high} steps of problems, got {self.limit!r}")
+            raise InputError(f"limit: expected at least the {high} of steps, got {self.limit!r}")
 
     # ------------------------------------------------------------------ problems
 
@@ -96,8 +98,8 @@ class Arithmetic:
         while len(problems) < n:
             if misses == _PATIENCE:
                 raise InputError(
-                    f"found only {len(problems)} of {n} different problems with steps={self.steps}, "
-                    f"largest={self.largest}: ask for fewer, or widen steps or largest"
+                    f"found only {len(problems)} of {n} different problems with "
+                    f"steps={self.steps}, largest={self.largest}: ask for fewer, or widen these"
                 )
             misses += 1
             wanted = lengths[len(problems) % len(lengths)]
@@ -112,10 +114,10 @@ class Arithmetic:
     def parse(self, line: str) -> Problem:
         """A word problem in any words; in the wording of this task, its answer is worked out."""
         question = text.tidy(line)
-        if len(re.findall(r"[A-Za-z]+", question)) < 3 or ";" in question:
+        if len(re.findall(r"[A-Za-z]+", question)) < 3:
             raise InputError(
-                f"expected a word problem, as in 'Ann has 5 apples. Ann finds 7 more apples. How many "
-                f"apples does Ann have now?', without ';', got {line.strip()[:200]!r}"
+                f"expected a word problem, as in 'Ann has 5 apples. Ann finds 7 more apples. "
+                f"How many apples does Ann have now?', got {line.strip()[:200]!r}"
             )
         name = f"{self.name}-{blake2b(question.encode(), digest_size=4).hexdigest()}"
         story = read_story(question)
@@ -143,6 +145,7 @@ class Arithmetic:
     # ------------------------------------------------------------------ steps
 
     def prompt(self, path: Path) -> str:
+        """The problem and the steps so far."""
         return text.prompt(path.problem.question, _texts(path))
 
     def step(self, path: Path, completion: Completion) -> Step:
@@ -162,23 +165,22 @@ class Arithmetic:
         match = _STEP.fullmatch(path.steps[-1].text) if path.steps else None
         if match is None:
             return ""
-        number = _number(match["answer"])
-        return "" if number is None else str(number)
+        value = number(match["answer"])
+        return "" if value is None else number_text(value)
 
     def check(self, problem: Problem, answer: str) -> bool:
         """Whether the answer is the reference as a number; False where there is no reference.
 
-        Of both texts counts what follows the last ``####`` (the form of GSM8K); ``$``, ``%`` and
-        commas between digits are left out.
+        Both texts are read by ``answers.same_number``: a reference may end with ``#### 72``, the
+        form of GSM8K.
         """
-        given, right = _number(answer), _number(problem.answer or "")
-        return given is not None and given == right
+        return problem.answer is not None and same_number(answer, problem.answer) is True
 
     def is_right_step(self, path: Path) -> bool:
         """Whether the last step is the right one at its place.
 
-        It asks what the right step there asks, applies the same operation to the same numbers (in any
-        order for + and *), and gives the exact result twice. Steps before it do not count.
+        It asks what the right step there asks, applies the same operation to the same numbers (in
+        any order for + and *), and gives the exact result twice. Steps before it do not count.
 
         Raises:
             InputError: The path has no step, or the problem is in other wording.
@@ -193,12 +195,15 @@ class Arithmetic:
     # ------------------------------------------------------------------ evaluation
 
     def value_prompt(self, path: Path) -> str:
+        """Asks whether the steps so far lead to the right answer."""
         return text.value(path.problem.question, _texts(path))
 
     def good_prompt(self, path: Path) -> str:
+        """Asks whether the last step is good; the steps before it are shown."""
         return text.good(path.problem.question, _texts(_not_bare(path)))
 
     def reward_text(self, path: Path) -> str:
+        """The problem and all steps, the last of them to be scored."""
         return text.reward(path.problem.question, _texts(_not_bare(path)))
 
     def validate(self) -> None:
@@ -254,16 +259,8 @@ def _meaning(written: str) -> tuple[object, ...] | None:
     operands = [left, *right]
     if sign in "+*" and len(operands) == 2:
         operands.sort()
-    return match["last"], match["question"].lower(), sign, *operands, match["result"], match["answer"]
-
-
-def _number(written: str) -> Fraction | None:
-    """The number that a text gives, or None."""
-    plain = re.sub(r"[$%]|(?<=\d),(?=\d)", "", written.rpartition("####")[2]).strip().rstrip(".")
-    try:
-        return Fraction(plain)
-    except (ValueError, ZeroDivisionError):
-        return None
+    said = (match["result"], match["answer"])
+    return match["last"], match["question"].lower(), sign, *operands, *said
 
 
 def _bucket(form: str) -> int:

@@ -51,7 +51,7 @@ QUESTIONS = {
     "now": "How many {noun} does {who} have now?",
     "together": "How many {noun} do {first} and {second} have together?",
     "difference": "How many more {noun} does {first} have than {second}?",
-    "share": "How many {noun} does each friend get if {who} shares all {noun} among {number} friends?",
+    "share": "How many {noun} does each get if {who} shares all {noun} among {number} friends?",
     "price": "How many dollars does {who} get if {who} sells all {noun} for {number} dollars each?",
 }
 """Questions of a problem and of a step, by kind."""

@@ -1,6 +1,6 @@
 """Blocksworld: stack blocks as the goal says, in the fewest actions.
 
-    question   c b | d a -> b on a , c on b        towers from the table up -> facts that must hold
+    question   c b | d a -> c on b , b on a        towers from the table up -> facts that must hold
     steps      unstack b c ; stack b a ; pick-up c ; stack c b
     answer     the plan; right when simulating it reaches the goal
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -35,7 +36,7 @@ from specreward.types import Completion, Path, Problem, Sampling, Step
 
 __all__ = ["Blocksworld"]
 
-_SHARES = {"train": range(0, 60), "tune": range(60, 80), "test": range(80, 100)}
+_SHARES = {"train": range(60), "tune": range(60, 80), "test": range(80, 100)}
 _PATIENCE = 10_000
 """Draws without a new problem before the plan lengths wanted, and then the search, are given up."""
 
@@ -59,8 +60,10 @@ class Blocksworld:
     sampling: ClassVar[Sampling] = Sampling(max_tokens=6, stop=(";",))
     value_sampling: ClassVar[Sampling] = Sampling(max_tokens=4, stop=(";",))
     __cite__: ClassVar[str] = """@inproceedings{valmeekam2023planbench,
-  title={PlanBench: An Extensible Benchmark for Evaluating Large Language Models on Planning and Reasoning about Change},
-  author={Valmeekam, Karthik and Marquez, Matthew and Olmo, Alberto and Sreedharan, Sarath and Kambhampati, Subbarao},
+  title={PlanBench: An Extensible Benchmark for Evaluating Large Language Models on Planning and
+    Reasoning about Change},
+  author={Valmeekam, Karthik and Marquez, Matthew and Olmo, Alberto and Sreedharan, Sarath and
+    Kambhampati, Subbarao},
   booktitle={NeurIPS Datasets and Benchmarks}, year={2023}}"""
 
     def __post_init__(self) -> None:
@@ -71,7 +74,7 @@ class Blocksworld:
             raise InputError(f"lengths: expected (shortest, longest) from 1, got {self.lengths!r}")
         if not self._even_lengths():
             raise InputError(
-                f"lengths: expected an even length among them, as every plan from rest to rest has, "
+                f"lengths: expected an even one among them, as plans between states at rest have, "
                 f"got {self.lengths!r}"
             )
         if self.slack < 0:
@@ -82,11 +85,11 @@ class Blocksworld:
     def generate(
         self, n: int, split: str, seed: int, exclude: frozenset[str] = frozenset()
     ) -> list[Problem]:
-        """``n`` different solvable problems, spread evenly over blocks and plan lengths.
+        """``n`` different solvable problems, spread evenly over plan lengths; blocks at random.
 
         The split of a problem is fixed by a hash of its canonical form, so two splits never share a
-        problem, not even with blocks renamed; ``exclude`` holds canonical forms to leave out (those of
-        an evaluation file).
+        problem, not even with blocks renamed; ``exclude`` holds canonical forms to leave out (those
+        of an evaluation file).
         """
         if split not in _SHARES:
             raise InputError(f"split: expected one of {', '.join(_SHARES)}, got {split!r}")
@@ -100,12 +103,12 @@ class Blocksworld:
                 room = dict.fromkeys(room, n)
             if misses == 2 * _PATIENCE:
                 raise InputError(
-                    f"found only {len(problems)} of {n} different problems with blocks={self.blocks}, "
-                    f"lengths={self.lengths}: ask for fewer, or widen blocks or lengths"
+                    f"found only {len(problems)} of {n} different problems with "
+                    f"blocks={self.blocks}, lengths={self.lengths}: ask for fewer, or widen these"
                 )
             misses += 1
-            state = _random_state(rng.randint(*self.blocks), rng)
-            goal = frozenset(_random_state(len(state.blocks), rng, state.blocks).facts())
+            state = _random_state("abcdefgh"[: rng.randint(*self.blocks)], rng)
+            goal = frozenset(_random_state(state.blocks, rng).facts())
             form = canonical(state, goal)
             if not goal or form in seen or _bucket(form) not in _SHARES[split]:
                 continue
@@ -145,9 +148,14 @@ class Blocksworld:
         state, goal = read_state(start), read_goal(goal_part)
         strangers = {block for fact in goal for block in fact} - set(state.blocks)
         if strangers:
-            raise InputError(f"the goal names {sorted(strangers)}, which no tower has: {line.strip()!r}")
+            raise InputError(
+                f"expected a goal of blocks that are there, got {' '.join(sorted(strangers))} in "
+                f"{line.strip()[:200]!r}"
+            )
         if state.reaches(goal):
-            raise InputError(f"the goal is reached before the first step: {line.strip()!r}")
+            raise InputError(
+                f"expected a goal that is still to be reached, got {line.strip()[:200]!r}"
+            )
         form = blake2b(f"{state}->{goal_text(goal)}".encode(), digest_size=4).hexdigest()
         return self._problem(state, goal, form)
 
@@ -158,6 +166,7 @@ class Blocksworld:
     # ------------------------------------------------------------------ steps
 
     def prompt(self, path: Path) -> str:
+        """The goal and the present state."""
         goal, state, _ = self._where(path)
         return text.prompt(goal, state)
 
@@ -173,9 +182,9 @@ class Blocksworld:
     def max_steps(self, problem: Problem) -> int:
         """Length of a shortest plan, plus ``slack``.
 
-        That length is ``meta["length"]``, or is searched for. Where it cannot be found, the length of
-        the reference plan stands in for it; failing that, four actions a block, which always suffice:
-        each block is laid on the table once and stacked once at most.
+        That length is ``meta["length"]``, or is searched for. Where it cannot be found, the length
+        of the reference plan stands in for it; failing that, four actions a block, which always
+        suffice: each block is laid on the table once and stacked once at most.
         """
         length = problem.meta.get("length") or _shortest(problem.question)
         if length is None and problem.answer:
@@ -202,14 +211,17 @@ class Blocksworld:
     # ------------------------------------------------------------------ evaluation
 
     def value_prompt(self, path: Path) -> str:
+        """Asks whether the goal can be reached in the steps left."""
         goal, state, left = self._where(path)
         return text.value(goal, state, left)
 
     def good_prompt(self, path: Path) -> str:
+        """Asks whether the last action is good in the state before it."""
         goal, state, left = self._where(_parent(path))
         return text.good(goal, state, left, path.steps[-1].text)
 
     def reward_text(self, path: Path) -> str:
+        """The last action in the state before it, with the steps left there."""
         goal, state, left = self._where(_parent(path))
         return text.reward(goal, state, left, path.steps[-1].text)
 
@@ -268,9 +280,8 @@ def _bucket(form: str) -> int:
     return int.from_bytes(blake2b(form.encode(), digest_size=4).digest(), "big") % 100
 
 
-def _random_state(blocks: int, rng: random.Random, names: list[str] | None = None) -> State:
-    order = list(names or "abcdefgh"[:blocks])
-    rng.shuffle(order)
+def _random_state(names: Sequence[str], rng: random.Random) -> State:
+    order = rng.sample(names, len(names))
     towers: list[list[str]] = []
     for block in order:
         place = rng.randint(0, len(towers))

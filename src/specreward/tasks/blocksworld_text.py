@@ -1,13 +1,19 @@
-"""What the models read and write on Blocksworld; one place for training and for search."""
+"""What the models read and write on Blocksworld; one place for training and for search.
+
+A state is its towers from the table up; each block is followed by the block that the goal wants
+under it, or ``-`` where the goal does not say. What the hand holds comes after a slash:
+
+    state a - b c | d - / c d ;        b is on a and is to be on c; the hand holds c, wanted on d
+"""
 
 from __future__ import annotations
 
-from specreward.tasks.blocks import Goal, State, goal_text
+from specreward.tasks.blocks import Goal, State
 
 __all__ = ["VOCABULARY", "good", "prompt", "reward", "value"]
 
 VOCABULARY = [
-    *("<pad>", "goal", "state", "on", ",", ";", "|", "/", ":", "left", "value", "good", "bad"),
+    *("<pad>", "state", "-", ";", "|", "/", ":", "left", "value", "good", "bad"),
     *("sure", "likely", "impossible", "pick-up", "put-down", "stack", "unstack"),
     *"abcdefgh",
     *map(str, range(41)),
@@ -17,7 +23,10 @@ VOCABULARY = [
 
 def prompt(goal: Goal, state: State) -> str:
     """Asks for the next action."""
-    return f"goal {goal_text(goal)} ; state {state} ;"
+    under = dict(goal)
+    towers = (" ".join(f"{b} {under.get(b, '-')}" for b in tower) for tower in state.towers)
+    hand = f" / {state.hand} {under.get(state.hand, '-')}" if state.hand else ""
+    return f"state {' | '.join(towers)}{hand} ;"
 
 
 def value(goal: Goal, state: State, left: int) -> str:

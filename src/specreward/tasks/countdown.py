@@ -39,7 +39,11 @@ def moves(numbers: Numbers) -> Iterator[tuple[Fraction, str, Fraction, Fraction,
             continue
         seen.add((low, high))
         rest = numbers[:i] + numbers[i + 1 : j] + numbers[j + 1 :]
-        steps = [(high, "+", low, high + low), (high, "-", low, high - low), (high, "*", low, high * low)]
+        steps = [
+            (high, "+", low, high + low),
+            (high, "-", low, high - low),
+            (high, "*", low, high * low),
+        ]
         if low != high:
             steps.append((low, "-", high, low - high))
         if low:

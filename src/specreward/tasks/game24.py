@@ -1,12 +1,12 @@
 """Game of 24, and Countdown with any target: combine all numbers, each once, to the target.
 
-    question   4 9 10 13            or, for another target:   4 9 10 13 -> 25
+    question   4 9 10 13            or, for another target:   4 9 10 13 -> 26
     steps      13 - 9 = 4 (left: 4 4 10) ; 10 - 4 = 6 (left: 4 6) ; 6 * 4 = 24 (left: 24)
     answer     (10 - (13 - 9)) * 4
 
 The step format is that of Tree of Thoughts (Yao et al., 2023, arXiv 2305.10601). A path is finished
-when one number is left and it is the target; it is dead after a step that is not exact arithmetic on
-the numbers at hand, or when one other number is left.
+when one number is left and it is the target; it is dead after a step that is not exact arithmetic
+on the numbers at hand, or when one other number is left.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ from specreward.types import Completion, Path, Problem, Sampling, Step
 
 __all__ = ["Game24", "state_of"]
 
+_PATIENCE = 20_000
+"""Draws without a new problem before the search for more is given up."""
+
 _STEP = re.compile(r"(\S+) ([-+*/]) (\S+) = (\S+) \(left: ([^()]+)\)")
 
 
@@ -52,7 +55,8 @@ class Game24:
     value_sampling: ClassVar[Sampling] = Sampling(max_tokens=56, stop=(";",))
     __cite__: ClassVar[str] = """@inproceedings{yao2023tot,
   title={Tree of Thoughts: Deliberate Problem Solving with Large Language Models},
-  author={Yao, Shunyu and Yu, Dian and Zhao, Jeffrey and Shafran, Izhak and Griffiths, Thomas L. and Cao, Yuan and Narasimhan, Karthik},
+  author={Yao, Shunyu and Yu, Dian and Zhao, Jeffrey and Shafran, Izhak and Griffiths, Thomas L. and
+    Cao, Yuan and Narasimhan, Karthik},
   booktitle={NeurIPS}, year={2023}}"""
 
     def __post_init__(self) -> None:
@@ -64,7 +68,7 @@ class Game24:
     # ------------------------------------------------------------------ problems
 
     def sets(self) -> list[Numbers]:
-        """All solvable sets of ``count`` numbers from 1 to ``largest``: 1,362 for the game itself."""
+        """All solvable sets of ``count`` numbers from 1 to ``largest``: 1,362 for the game."""
         return list(_solvable_sets(self.count, self.largest, Fraction(self.target)))
 
     def generate(
@@ -72,9 +76,10 @@ class Game24:
     ) -> list[Problem]:
         """``n`` different solvable problems of a split.
 
-        ``tune`` and ``test`` share out the sets of the task's own target. ``train`` keeps off them by
-        construction: its problems have another target, or a number above ``largest``. ``exclude``
-        holds questions in canonical form to leave out.
+        ``tune`` and ``test`` share out the sets of the task's own target. ``train`` keeps off them,
+        and off the game itself, by construction: its problems have another target than the task's
+        and 24, or a number above 13 and ``largest``. ``exclude`` holds canonical forms to leave
+        out.
         """
         if split not in ("train", "tune", "test"):
             raise InputError(f"split: expected one of train, tune, test, got {split!r}")
@@ -85,21 +90,33 @@ class Game24:
         pool = [s for s in pool if self._question(s, self.target) not in exclude]
         rng.shuffle(pool)
         if len(pool) < n:
-            raise InputError(f"there are only {len(pool)} problems in split {split!r}, {n} were asked for")
+            raise InputError(
+                f"expected at most {len(pool)} problems, as many as split {split!r} has, got {n}"
+            )
         return [self._problem(s, self.target) for s in pool[:n]]
 
     def _train(self, n: int, rng: random.Random, exclude: frozenset[str]) -> list[Problem]:
         found: dict[str, Problem] = {}
+        above = max(self.largest, 13)
+        misses = 0
         while len(found) < n:
-            numbers = [rng.randint(1, self.largest) for _ in range(self.count)]
+            if misses == _PATIENCE:
+                raise InputError(
+                    f"found only {len(found)} of {n} different problems with count={self.count}, "
+                    f"largest={self.largest}: ask for fewer, or widen these"
+                )
+            misses += 1
+            drawn = [rng.randint(1, self.largest) for _ in range(self.count)]
             target = self.target
             if rng.random() < 0.5:
-                numbers[0] = rng.randint(self.largest + 1, 2 * self.largest)
+                drawn[0] = rng.randint(above + 1, 2 * above)
             else:
-                target = rng.choice([t for t in range(10, 41) if t != self.target])
-            problem = self._problem(canonical_numbers(numbers), target)
-            if problem.question not in exclude and solvable(canonical_numbers(numbers), Fraction(target)):
-                found[problem.question] = problem
+                target = rng.choice([t for t in range(10, 41) if t not in (self.target, 24)])
+            numbers = canonical_numbers(drawn)
+            form = self._question(numbers, target)
+            if form not in exclude and form not in found and solvable(numbers, Fraction(target)):
+                found[form] = self._problem(numbers, target)
+                misses = 0
         return list(found.values())
 
     def _question(self, numbers: Numbers, target: int) -> str:
@@ -111,7 +128,7 @@ class Game24:
         return Problem(id=name, question=question, answer=_solution(numbers, Fraction(target)))
 
     def parse(self, line: str) -> Problem:
-        """A problem from ``4 9 10 13`` or ``4 9 10 13 -> 25``; an unsolvable one is refused."""
+        """A problem from ``4 9 10 13`` or ``4 9 10 13 -> 26``; an unsolvable one is refused."""
         numbers, arrow, target = line.partition("->")
         try:
             values = canonical_numbers([Fraction(word) for word in numbers.split()])
@@ -124,7 +141,7 @@ class Game24:
                 f"{line.strip()[:200]!r}"
             )
         if not solvable(values, Fraction(goal)):
-            raise InputError(f"{numbers_text(values)} cannot make {goal}: give another problem")
+            raise InputError(f"expected numbers that can make {goal}, got {numbers_text(values)}")
         return self._problem(values, goal)
 
     def canonical(self, problem: Problem) -> str:
@@ -135,6 +152,7 @@ class Game24:
     # ------------------------------------------------------------------ steps
 
     def prompt(self, path: Path) -> str:
+        """The target and the numbers left."""
         return text.prompt(*state_of(path))
 
     def step(self, path: Path, completion: Completion) -> Step:
@@ -176,12 +194,15 @@ class Game24:
     # ------------------------------------------------------------------ evaluation
 
     def value_prompt(self, path: Path) -> str:
+        """Asks whether the numbers left can make the target."""
         return text.value(*state_of(path))
 
     def good_prompt(self, path: Path) -> str:
+        """Asks whether the last step is good on the numbers before it."""
         return text.good(*state_of(_parent(path)), path.steps[-1].text)
 
     def reward_text(self, path: Path) -> str:
+        """The last step on the numbers before it."""
         return text.reward(*state_of(_parent(path)), path.steps[-1].text)
 
     def validate(self) -> None:
@@ -243,7 +264,7 @@ def _take(built: list[tuple[Fraction, str]], value: Fraction) -> str:
 
 def _evaluate(node: ast.expr, used: list[Fraction]) -> Fraction:
     match node:
-        case ast.Constant(value=int() as number):
+        case ast.Constant(value=int() as number) if not isinstance(number, bool):
             used.append(Fraction(number))
             return Fraction(number)
         case ast.BinOp(left=left, op=operator, right=right):
@@ -279,4 +300,5 @@ def _solution(numbers: Numbers, target: Fraction) -> str | None:
 
 
 def _bucket(numbers: Numbers) -> int:
-    return int.from_bytes(blake2b(numbers_text(numbers).encode(), digest_size=4).digest(), "big") % 100
+    digest = blake2b(numbers_text(numbers).encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") % 100

@@ -71,7 +71,7 @@ def read_pddl(text: str, source: str) -> Instance:
     sections = {str(form.items[0]): form for form in top.forms() if form.items}
     for name in (":objects", ":init", ":goal"):
         if name not in sections:
-            raise _wrong(source, top.line, f"a section ({name} ...)", f"{', '.join(sections)} alone")
+            raise _wrong(source, top.line, f"a section ({name} ...)", " ".join(sections) or "none")
     blocks = sections[":objects"].words()[1:]
     if not blocks or len(set(blocks)) != len(blocks):
         raise _wrong(source, sections[":objects"].line, "different blocks", sections[":objects"])
@@ -130,9 +130,7 @@ def _fact(form: _Form, blocks: list[str], source: str) -> tuple[int, list[str]]:
     return form.line, words
 
 
-def _state(
-    facts: list[tuple[int, list[str]]], blocks: list[str], source: str, line: int
-) -> State:
+def _state(facts: list[tuple[int, list[str]]], blocks: list[str], source: str, line: int) -> State:
     """The one state of which all these facts hold; a contradiction is refused."""
     place: dict[str, str | None] = {}
     held: list[str] = []
@@ -149,7 +147,8 @@ def _state(
         raise _wrong(source, line, "a place for every block", f"none for {' '.join(lost)}")
     towers = list(_towers(place))
     if sum(map(len, towers)) != len(place):
-        raise _wrong(source, line, "towers from the table up", "blocks on a held one, in a ring or in one place")
+        got = "blocks in a ring, in one place, or on the block in the hand"
+        raise _wrong(source, line, "towers from the table up", got)
     empty = any(words == ["handempty"] for _, words in facts)
     if len(held) + empty != 1:
         raise _wrong(source, line, "either (handempty) or one (holding x)", f"{len(held) + empty}")

@@ -1,11 +1,11 @@
 """Word problems as data: who has how many of what, the exact solution, the text, canonical forms.
 
-    Ann has 5 apples. Ann finds 7 more apples. Ben has 3 times as many apples as Ann.
-    How many apples do Ann and Ben have together?
+Ann has 5 apples. Ann finds 7 more apples. Ben has 3 times as many apples as Ann.
+How many apples do Ann and Ben have together?
 
-        now Ann      5 + 7 = 12
-        have Ben     12 * 3 = 36
-        together     12 + 36 = 48
+    now Ann      5 + 7 = 12
+    have Ben     12 * 3 = 36
+    together     12 + 36 = 48
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def _needed(wanted: _Amount) -> set[int]:
 
 def _look_up(name: str, amounts: Mapping[str, _Amount]) -> _Amount:
     if name not in amounts:
-        raise InputError(f"expected a sentence that says what {name} has before it is used, got none")
+        raise InputError(f"expected a sentence that says first what {name} has, got none")
     return amounts[name]
 
 
@@ -304,7 +304,9 @@ class _Writer:
         return result is not None
 
 
-def random_story(steps: int, rng: random.Random, largest: int, distractors: int = 0) -> Story | None:
+def random_story(
+    steps: int, rng: random.Random, largest: int, distractors: int = 0
+) -> Story | None:
     """A story whose every sentence is needed for its question; None where a draw failed.
 
     Args:

@@ -1,4 +1,4 @@
-"""A policy and a language model that say what they are told to and remember what they were asked."""
+"""A policy and a language model that say what they are told to and remember who asked."""
 
 from __future__ import annotations
 

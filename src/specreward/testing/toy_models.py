@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, final
 
 from specreward.errors import EngineError
@@ -20,12 +22,9 @@ def _draw(law: Mapping[str, float], temperature: float, at: float) -> tuple[str,
     if temperature == 0:
         return max(law, key=law.__getitem__), 0.0
     weights = {letter: p ** (1 / temperature) for letter, p in law.items()}
-    total, passed = sum(weights.values()), 0.0
-    for letter, weight in weights.items():
-        passed += weight / total
-        if at < passed:
-            break
-    return letter, math.log(weight / total)
+    sums = list(accumulate(weights.values()))
+    letter = list(weights)[bisect_right(sums, at * sums[-1])]
+    return letter, math.log(weights[letter] / sums[-1])
 
 
 @final

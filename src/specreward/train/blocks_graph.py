@@ -1,6 +1,6 @@
-"""All states of n blocks with their moves as one table: exact distances to any goal in milliseconds.
+"""All states of n blocks with their moves as one table: exact distances to any goal, fast.
 
-    distance = 0 where the goal holds ; then level by level over the moves (all are reversible)
+distance = 0 where the goal holds ; then level by level over the moves (all are reversible)
 """
 
 from __future__ import annotations

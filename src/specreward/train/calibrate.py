@@ -1,6 +1,6 @@
 """Calibration of a reward model: temperature scaling (Guo et al., 2017, arXiv 1706.04599).
 
-    T = argmin over T of the mean of -log p(label | sigmoid(logit / T))     on held-out problems
+T = argmin over T of the mean of -log p(label | sigmoid(logit / T))     on held-out problems
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Quality", "auc", "fit_temperature", "measure"]
 
@@ -43,7 +43,7 @@ def _loss(logits: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
 
 
 def fit_temperature(logits: Sequence[float], labels: Sequence[float]) -> float:
-    """The temperature in [0.05, 20] with the least log loss; golden-section search on its logarithm."""
+    """The temperature in [0.05, 20] with the least log loss, by golden-section search."""
     z, y = np.asarray(logits, float), np.asarray(labels, float)
     low, high = math.log(0.05), math.log(20.0)
     golden = (math.sqrt(5) - 1) / 2
@@ -56,7 +56,7 @@ def fit_temperature(logits: Sequence[float], labels: Sequence[float]) -> float:
     return math.exp((low + high) / 2)
 
 
-def auc(scores: Sequence[float], labels: Sequence[float]) -> float:
+def auc(scores: ArrayLike, labels: ArrayLike) -> float:
     """Area under the ROC curve, ties counted half; NaN where only one class is there."""
     s, y = np.asarray(scores, float), np.asarray(labels, float) > 0.5
     if y.all() or not y.any():
@@ -72,5 +72,8 @@ def measure(logits: Sequence[float], labels: Sequence[float], temperature: float
     z, y = np.asarray(logits, float) / temperature, np.asarray(labels, float)
     p = _sigmoid(z)
     bins = np.minimum((p * 10).astype(int), 9)
-    gaps = [abs(p[bins == b].mean() - y[bins == b].mean()) * (bins == b).mean() for b in set(bins.tolist())]
+    gaps = [
+        abs(p[bins == b].mean() - y[bins == b].mean()) * (bins == b).mean()
+        for b in set(bins.tolist())
+    ]
     return Quality(len(y), auc(z, y), _loss(z, y), float(sum(gaps)), float(y.mean()))

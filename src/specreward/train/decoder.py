@@ -1,13 +1,15 @@
-"""A Llama-style decoder: RMSNorm, rotary positions, SwiGLU (Touvron et al., 2023, arXiv 2302.13971).
+"""A Llama-style decoder: RMSNorm, rotary positions, SwiGLU (Touvron et al., arXiv 2302.13971).
 
 The same network is a policy (head of vocabulary size) and a reward model (head of size 1). Weights
 keep the names of Hugging Face's Llama, so that other engines can read them.
 
     h = embed(tokens)
-    for each layer:  h += attention(norm(h), positions, mask) ;  h += down(silu(gate(norm(h))) * up(norm(h)))
+    for each layer:
+        h += attention(norm(h), positions, mask)
+        h += down(silu(gate(norm(h))) * up(norm(h)))
     logits = head(norm(h))
 
-Positions and mask are arguments: a row can hold a tree of segments that share a prefix (packing.py).
+Positions and mask are arguments: a row can hold a tree of segments with a common prefix.
 """
 
 from __future__ import annotations
@@ -87,6 +89,8 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList([_Layer(shape) for _ in range(shape.layers)])
         self.norm = nn.RMSNorm(shape.width, eps=1e-5)
         self.head = nn.Linear(shape.width, shape.outputs, bias=False)
+        if shape.outputs == shape.vocabulary:  # tied, so that a word that is read can be copied
+            self.head.weight = self.embed_tokens.weight
         for parameter in self.parameters():
             if parameter.dim() > 1:
                 nn.init.normal_(parameter, std=0.02 if parameter.shape[0] != 1 else 0.0)
@@ -115,4 +119,5 @@ class Decoder(nn.Module):
     @property
     def flops_parameters(self) -> int:
         """Parameters that take part in every token's product (embeddings are looked up)."""
-        return sum(p.numel() for p in self.parameters()) - self.embed_tokens.weight.numel()
+        inner = sum(p.numel() for p in [*self.layers.parameters(), *self.norm.parameters()])
+        return inner + self.head.weight.numel()

@@ -1,7 +1,9 @@
 """Trained weights -> a model folder for the embedded engine (generate/network.py); needs ``onnx``.
 
     h = embed(tokens)
-    for each layer:  h += attention(norm(h), keys and values before) ;  h += down(silu(gate(norm(h))) * up(norm(h)))
+    for each layer:
+        h += attention(norm(h), keys and values before)
+        h += down(silu(gate(norm(h))) * up(norm(h)))
     outputs = head(norm(h))
 
 The same network is written down twice over one file of weights: ``read.onnx`` takes a chunk of
@@ -41,7 +43,9 @@ def read_checkpoint(path: Path) -> dict[str, NDArray[np.floating]]:
     try:
         from safetensors.numpy import load_file
     except ImportError as error:
-        raise MissingExtra("checkpoints need safetensors: pip install 'specreward[train]'") from error
+        raise MissingExtra(
+            "checkpoints need safetensors: pip install 'specreward[train]'"
+        ) from error
     arrays: dict[str, NDArray[np.floating]] = load_file(path)
     return arrays
 
@@ -142,7 +146,7 @@ class _Store:
         """Append an array."""
         stored = np.ascontiguousarray(array, precision)
         if not np.isfinite(stored).all():
-            raise InputError(f"expected finite weights within {precision.__name__}, got {name} not so")
+            raise InputError(f"expected weights finite in {precision.__name__}, got {name} not so")
         self.raw += b"\0" * (-len(self.raw) % 64)
         self.places[name] = (len(self.raw), array.shape, precision)
         self.raw += stored.astype(stored.dtype.newbyteorder("<")).tobytes()

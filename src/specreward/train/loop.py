@@ -14,15 +14,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-__all__ = ["Schedule", "binary_loss", "save_whole", "token_loss", "train"]
+from specreward.train.packing import Batch
 
-BatchT = TypeVar("BatchT")
+__all__ = ["Schedule", "binary_loss", "save_whole", "token_loss", "train"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,7 @@ class Schedule:
         rate: Peak learning rate.
         warmup: Steps of linear warm-up.
         floor: Last rate as a share of the peak.
-        minutes: Wall-clock limit; the rate then falls with time instead of steps, whichever is ahead.
+        minutes: Wall-clock limit; the rate falls with steps or time, whichever is ahead.
     """
 
     steps: int
@@ -50,29 +49,29 @@ class Schedule:
         return self.rate * min(1.0, (step + 1) / self.warmup) * cosine
 
 
-def token_loss(model: nn.Module, batch: object) -> Tensor:
+def token_loss(model: nn.Module, batch: Batch) -> Tensor:
     """Mean cross-entropy of the tokens to be predicted (packing.Row.write)."""
-    logits = model(batch.tokens, batch.positions, batch.mask)[batch.rows, batch.places]  # type: ignore[attr-defined]
-    return nn.functional.cross_entropy(logits, batch.targets.long())  # type: ignore[attr-defined]
+    logits = model(batch.tokens, batch.positions, batch.mask)[batch.rows, batch.places]
+    return nn.functional.cross_entropy(logits, batch.targets.long())
 
 
-def binary_loss(model: nn.Module, batch: object) -> Tensor:
+def binary_loss(model: nn.Module, batch: Batch) -> Tensor:
     """Mean soft binary cross-entropy of the labels (packing.Row.label)."""
-    logits = model(batch.tokens, batch.positions, batch.mask)[batch.rows, batch.places, 0]  # type: ignore[attr-defined]
-    return nn.functional.binary_cross_entropy_with_logits(logits, batch.targets)  # type: ignore[attr-defined]
+    logits = model(batch.tokens, batch.positions, batch.mask)[batch.rows, batch.places, 0]
+    return nn.functional.binary_cross_entropy_with_logits(logits, batch.targets)
 
 
 def save_whole(tensors: dict[str, Tensor], path: Path) -> None:
     """Write a safetensors file whole or not at all."""
     part = path.with_suffix(".part")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part)
+    save_file({name: tensor.detach().clone() for name, tensor in tensors.items()}, part)
     os.replace(part, path)
 
 
 def train(
     model: nn.Module,
-    batches: Callable[[int], BatchT],
-    loss_of: Callable[[nn.Module, BatchT], Tensor],
+    batches: Callable[[int], Batch],
+    loss_of: Callable[[nn.Module, Batch], Tensor],
     schedule: Schedule,
     out: Path,
     *,
@@ -94,7 +93,9 @@ def train(
         FloatingPointError: The loss is not a number; the step is named.
     """
     out.mkdir(parents=True, exist_ok=True)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=schedule.rate, betas=(0.9, 0.98), weight_decay=0.01
+    )
     first, spent = _resume(model, optimizer, out)
     begun, tokens = time.monotonic() - 60 * spent, 0
     losses: list[float] = []
@@ -105,13 +106,15 @@ def train(
         batch = batches(step)
         loss = loss_of(model, batch)
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"loss is {loss.item()} at step {step}; checkpoint kept in {out}")
+            raise FloatingPointError(
+                f"loss is {loss.item()} at step {step}; checkpoint kept in {out}"
+            )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         losses.append(loss.item())
-        tokens += getattr(batch, "tokens").numel()
+        tokens += batch.tokens.numel()
         ended = minutes >= schedule.minutes or step + 1 == schedule.steps
         if (step + 1) % every == 0 or ended:
             mean = sum(losses) / len(losses)

@@ -44,7 +44,7 @@ class Row:
         return index
 
     def write(self, tokens: Sequence[int], parent: int) -> int:
-        """Append a segment whose every token is to be predicted; its parent's end predicts the first."""
+        """Append a segment of which every token is to be predicted, the first from its parent."""
         index = self.add(tokens, parent)
         places = [self._last[parent], *range(len(self.tokens) - len(tokens), len(self.tokens) - 1)]
         self.targets += zip(places, [float(t) for t in tokens], strict=True)
@@ -93,5 +93,10 @@ def collate(rows: Sequence[Row]) -> Batch:
     flat = [(b, place, target) for b, row in enumerate(rows) for place, target in row.targets]
     where, places, targets = zip(*flat, strict=True)
     return Batch(
-        tokens, positions, mask[:, None], torch.tensor(where), torch.tensor(places), torch.tensor(targets)
+        tokens,
+        positions,
+        mask[:, None],
+        torch.tensor(where),
+        torch.tensor(places),
+        torch.tensor(targets),
     )

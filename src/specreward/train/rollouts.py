@@ -67,7 +67,9 @@ def collect(
             text = task.reward_text(part)
             step = f"{part.steps[-1].text} ;"
             if not text.endswith(step):
-                raise ValueError(f"expected the reward text to end with the step {step!r}, got {text!r}")
+                raise ValueError(
+                    f"expected the reward text to end with the step {step!r}, got {text!r}"
+                )
             siblings = steps.setdefault(text.removesuffix(step), {})
             if step not in siblings and _legal(task, part):
                 siblings[step] = label(part)

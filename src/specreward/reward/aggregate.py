@@ -1,0 +1,98 @@
+"""How the scores of a path's steps become the score of the path: objects for a reward model.
+
+    Last      r_T          the value of where the path stands
+    Minimum   min_t r_t    a path is as good as its worst step
+    Product   prod_t r_t   the probability that no step is wrong, if they were independent
+
+Minimum and product: H. Lightman et al. (2023), "Let's Verify Step by Step", arXiv 2305.20050, where
+they do about equally well. Last: C. Snell, J. Lee, K. Xu, A. Kumar (2024), "Scaling LLM Test-Time
+Compute Optimally can be More Effective than Scaling Model Parameters", arXiv 2408.03314.
+
+Last fits scores that are values of states, as those of the embedded reward models are. Minimum and
+product fit scores that judge each step by itself; a product falls with every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar, Protocol, final
+
+__all__ = ["Aggregate", "Last", "Minimum", "Product"]
+
+LETS_VERIFY = """@inproceedings{lightman2024lets,
+  title = {Let's Verify Step by Step},
+  author = {Lightman, Hunter and Kosaraju, Vineet and Burda, Yuri and Edwards, Harrison and
+            Baker, Bowen and Lee, Teddy and Leike, Jan and Schulman, John and Sutskever, Ilya and
+            Cobbe, Karl},
+  booktitle = {International Conference on Learning Representations},
+  year = {2024},
+  eprint = {2305.20050}
+}"""
+
+
+class Aggregate(Protocol):
+    """From step scores to one score; all in [0, 1], higher is better."""
+
+    def needed(self, depth: int) -> Sequence[int]:
+        """The steps whose scores are needed for a path of ``depth`` steps, counted from 0."""
+        ...
+
+    def __call__(self, scores: Sequence[float]) -> float:
+        """The score of a path from those of its needed steps, at least one."""
+        ...
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Last:
+    """The score after the last step; asks for no other."""
+
+    __cite__: ClassVar[str] = """@article{snell2024scaling,
+  title = {Scaling LLM Test-Time Compute Optimally can be More Effective than Scaling Model
+           Parameters},
+  author = {Snell, Charlie and Lee, Jaehoon and Xu, Kelvin and Kumar, Aviral},
+  journal = {arXiv preprint arXiv:2408.03314},
+  year = {2024}
+}"""
+
+    def needed(self, depth: int) -> Sequence[int]:
+        """The last step."""
+        return [depth - 1]
+
+    def __call__(self, scores: Sequence[float]) -> float:
+        """The last of ``scores``."""
+        return scores[-1]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Minimum:
+    """The score of the worst step."""
+
+    __cite__: ClassVar[str] = LETS_VERIFY
+
+    def needed(self, depth: int) -> Sequence[int]:
+        """All steps."""
+        return range(depth)
+
+    def __call__(self, scores: Sequence[float]) -> float:
+        """The smallest of ``scores``."""
+        return min(scores)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """The product of the scores of all steps."""
+
+    __cite__: ClassVar[str] = LETS_VERIFY
+
+    def needed(self, depth: int) -> Sequence[int]:
+        """All steps."""
+        return range(depth)
+
+    def __call__(self, scores: Sequence[float]) -> float:
+        """The product of ``scores``."""
+        return prod(scores)

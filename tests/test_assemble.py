@@ -1,0 +1,105 @@
+"""From engines to roles: what is metered as what, kept and merged."""
+
+import pytest
+
+from specreward.assemble import EMBEDDED, Engines, engines_for, sources, wire
+from specreward.errors import UnknownName
+from specreward.prices import Price, Prices
+from specreward.run import run
+from specreward.spec import parse
+from specreward.store import Store
+from specreward.testing import ToyLanguageModel, ToyTask
+from specreward.types import Path, Scored, Step
+
+TASK = ToyTask()
+
+
+class Counted:
+    """An engine that counts the calls to it and their sizes."""
+
+    name = "counted"
+    parameters = 1000
+
+    def __init__(self):
+        self._lm = ToyLanguageModel(task=TASK)
+        self.sizes = []
+
+    async def complete(self, prompts, seeds, sampling):
+        self.sizes.append(len(prompts))
+        return await self._lm.complete(prompts, seeds, sampling)
+
+    async def logprobs(self, texts):
+        return await self._lm.logprobs(texts)
+
+
+class Values:
+    name = "values"
+    parameters = 10
+
+    async def values(self, texts):
+        return [Scored(self._value(text), len(text)) for text in texts]
+
+    def _value(self, text):
+        question, _, word = text.removeprefix("reward ").rpartition("|")
+        return TASK.value(Path(TASK.parse(question), tuple(Step(letter) for letter in word)))
+
+
+PROBLEMS = TASK.generate(6, "test", 0)
+
+
+def spent(spec, **settings):
+    engine = Counted()
+    roles = wire(TASK, Engines(policy=engine, reward=Values()), **settings)
+    store = settings.get("store")
+    return run(parse(spec, "strategy"), PROBLEMS, roles, store=store), engine
+
+
+def test_each_role_and_phase_is_metered():
+    [first, *_], _ = spent("bfs(verify=self_evaluation())")
+    assert set(first.usage) == {("policy", "propose"), ("policy", "evaluate")}
+    [first, *_], _ = spent("bfs(verify=speculative())")
+    assert set(first.usage) == {("policy", "propose"), ("reward", "score")}
+    proposed, scored = first.usage["policy", "propose"], first.usage["reward", "score"]
+    assert proposed.flops == 2 * 1000 * proposed.tokens
+    assert scored.flops == 2 * 10 * scored.tokens
+
+
+def test_calls_of_many_problems_are_merged():
+    _, engine = spent("cot()")
+    assert max(engine.sizes) == len(PROBLEMS)
+
+
+def test_with_a_store_nothing_is_asked_twice(tmp_path):
+    with Store(tmp_path / "run.db") as store:
+        first, engine = spent("bfs(verify=speculative())", store=store)
+        assert engine.sizes
+        again, engine = spent("bfs(n=4, verify=speculative(alpha=1))", store=store)
+        assert sum(engine.sizes) < sum(r.usage["policy", "propose"].calls for r in again)
+        repeated, engine = spent("bfs(verify=speculative())", store=store)
+        assert not engine.sizes
+    assert repeated == first
+
+
+def test_the_seed_and_the_prices_are_used():
+    sampled = "cot(temperature=1.0)"
+    draws = [[r.best and r.best.path.key for r in spent(sampled, seed=s)[0]] for s in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+    dear = Prices({"counted": Price(prompt=1e6)})
+    [priced, *_], _ = spent("cot()", prices=dear)
+    usage = priced.usage["policy", "propose"]
+    assert usage.dollars == pytest.approx(usage.prompt_tokens)
+    assert spent("cot()")[0][0].usage["policy", "propose"].dollars == 0
+
+
+def test_without_a_value_model_there_is_no_reward():
+    assert wire(TASK, Engines(policy=Counted())).reward is None
+    assert Engines(policy=Counted()).names == ["counted"]
+    assert Engines(policy=Counted(), reward=Values()).names == ["counted", "values"]
+
+
+def test_sources_and_what_they_do_not_have():
+    assert EMBEDDED in sources()
+    with pytest.raises(UnknownName, match="toy"):
+        engines_for(TASK)
+    with pytest.raises(UnknownName, match="did you mean 'embedded'"):
+        engines_for(TASK, "embeded")
