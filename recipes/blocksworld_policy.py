@@ -30,7 +30,9 @@ from specreward.train.packing import Batch, Row, collate
 
 WORDS = Vocabulary(text.VOCABULARY)
 LETTERS = "abcdefgh"
-SHAPE = Shape(vocabulary=len(WORDS), outputs=len(WORDS), width=144, layers=4, heads=4, hidden=384)
+SHAPE = Shape(
+    vocabulary=len(WORDS), outputs=len(WORDS), width=144, layers=4, heads=4, hidden=384, tied=True
+)
 
 
 def trajectory(graph: BlocksGraph, far: NDArray[np.int64], rng: random.Random, n: int) -> list[int]:

@@ -132,6 +132,18 @@ def test_callers_that_wake_up_together_stay_together():
     assert [len(batch) for batch in engine.batches] == [8] * 5
 
 
+def test_a_caller_who_is_a_turn_late_still_comes_along():
+    engine = Engine()
+    lm = Coalesce(engine)
+
+    async def late(prompt):
+        await asyncio.sleep(0)
+        return await ask(lm, [prompt])
+
+    together(ask(lm, ["a"]), late("b"), ask(lm, ["c"]))
+    assert engine.batches == [["a", "c", "b"]]
+
+
 def test_an_error_reaches_the_caller_who_asked_for_it_and_nobody_else():
     engine = Engine()
     lm = Coalesce(engine)

@@ -212,7 +212,7 @@ def test_a_cap_holds_over_all_roles_together():
 def test_every_prompt_of_a_call_may_write_all_it_may():
     spend(Ledger(Budget(tokens=14)), call(metered(Engine()), ["a b c"] * 2))
     with pytest.raises(
-        BudgetExhausted, match="0 of 13 tokens are spent, the next call may take 14"
+        BudgetExhausted, match=r"0 of 13 tokens are spent, the next call may take 14"
     ):
         spend(Ledger(Budget(tokens=13)), call(metered(Engine()), ["a b c"] * 2))
 

@@ -120,6 +120,13 @@ def test_killed_it_goes_on_to_the_same_bytes(call, tmp_path):
         assert all(calls == paid for calls, paid in store.paid().values())
 
 
+def test_what_a_kill_left_over_is_cleared_away(call, tmp_path):
+    (tmp_path / ".summary.json.123.part").write_text("{")
+    (tmp_path / ".probe.123").write_text("x")
+    call(*words(tmp_path))
+    assert files(tmp_path) == FILES
+
+
 @pytest.mark.parametrize(
     ("more", "key"),
     [

@@ -80,6 +80,17 @@ def test_the_revision_follows_weights_and_settings_and_nothing_else(tmp_path):
     assert len({base, *changed}) == 7
 
 
+def test_a_head_that_is_not_there_is_the_embedding(tmp_path):
+    untied = write(tmp_path / "a")
+    embedding = tiny.weights()["embed_tokens.weight"]
+    twice = write(tmp_path / "b", tiny.weights() | {"head.weight": embedding})
+    once = write(tmp_path / "c", {k: v for k, v in tiny.weights().items() if k != "head.weight"})
+    assert once == twice
+    assert once.parameters == untied.parameters - embedding.size
+    assert once.product_parameters == untied.product_parameters
+    assert logprob(tmp_path / "b") == logprob(tmp_path / "c") != logprob(tmp_path / "a")
+
+
 def test_heads_and_rotary_base_change_what_is_computed(tmp_path):
     write(tmp_path / "a")
     write(tmp_path / "b", heads=4)
@@ -130,11 +141,13 @@ def test_the_engine_gives_what_the_trained_network_gives(tmp_path):
         net = Decoder(shape)
         for parameter in net.parameters():
             torch.nn.init.normal_(parameter, mean=float(parameter.dim() == 1), std=0.2)
-        save_file(dict(net.state_dict()), tmp_path / "net.safetensors")
+        state = {name: array.clone() for name, array in net.state_dict().items()}
+        save_file(state, tmp_path / "net.safetensors")
         config = write(
             tmp_path, read_checkpoint(tmp_path / "net.safetensors"), precision=np.float32
         )
         assert config.product_parameters == net.flops_parameters
+        assert config.parameters == sum(p.numel() for p in net.parameters())
         ids = torch.tensor([[3, 7, 1, 9, 4, 3, 3, 12, 20, 5, 1]])
         mask = torch.tril(torch.ones(1, 1, 11, 11, dtype=torch.bool))
         with torch.no_grad():

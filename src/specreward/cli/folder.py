@@ -52,6 +52,8 @@ def bind(folder: Path, command: Mapping[str, object]) -> None:
 def _check_room(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for left_over in [*folder.glob(".*.part"), *folder.glob(".probe.*")]:
+            left_over.unlink()
         probe = folder / f".probe.{os.getpid()}"
         probe.write_bytes(b"x")
         probe.unlink()

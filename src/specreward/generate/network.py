@@ -71,6 +71,14 @@ class Config:
     product_parameters: int
     temperature: float = 1.0
 
+    @property
+    def head_room(self) -> int:
+        """Numbers kept for a head's key or value: its size, filled with zeros up to a multiple of 8.
+
+        The runtime's attention takes no other sizes.
+        """
+        return -(-self.width // self.heads // 8) * 8
+
     @classmethod
     def read(cls, folder: Path) -> Self:
         """The configuration of a model folder.
@@ -148,9 +156,9 @@ class Network:
 
     @property
     def chunk_shape(self) -> tuple[int, int, int, int]:
-        """Shape of a chunk's keys and values: 2 x layers, heads, tokens, size of a head."""
+        """Shape of a chunk's keys and values: 2 x layers, heads, tokens, room of a head."""
         config = self.config
-        return (2 * config.layers, config.heads, CHUNK, config.width // config.heads)
+        return (2 * config.layers, config.heads, CHUNK, config.head_room)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that must not be empty.

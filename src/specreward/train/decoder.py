@@ -25,7 +25,18 @@ __all__ = ["Decoder", "Shape"]
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Sizes of a decoder. ``outputs`` is the vocabulary size for a policy, 1 for a reward model."""
+    """Sizes of a decoder.
+
+    Args:
+        vocabulary: Words.
+        outputs: The vocabulary size for a policy, 1 for a reward model.
+        width: Of the residual stream.
+        layers: How many.
+        heads: Of attention; divides ``width``.
+        hidden: Width of the feed-forward layers.
+        rope_theta: Base of the rotary positions.
+        tied: The head is the embedding, so that a word that is read is easily copied.
+    """
 
     vocabulary: int
     outputs: int
@@ -34,6 +45,7 @@ class Shape:
     heads: int = 6
     hidden: int = 512
     rope_theta: float = 10000.0
+    tied: bool = False
 
     def to_json(self) -> dict[str, float]:
         """For ``config.json``."""
@@ -89,11 +101,24 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList([_Layer(shape) for _ in range(shape.layers)])
         self.norm = nn.RMSNorm(shape.width, eps=1e-5)
         self.head = nn.Linear(shape.width, shape.outputs, bias=False)
-        if shape.outputs == shape.vocabulary:  # tied, so that a word that is read can be copied
+        if shape.tied:
             self.head.weight = self.embed_tokens.weight
-        for parameter in self.parameters():
+        self._initialize()
+
+    def _initialize(self) -> None:
+        """Variance 1 / inputs; what adds to the stream is shrunk with depth; reward heads at 0.
+
+        The smaller 0.02 of large models leaves attention flat at these widths: copying a word was
+        not learned within 1,000 steps that are learned in 100 this way.
+        """
+        for name, parameter in self.named_parameters():
             if parameter.dim() > 1:
-                nn.init.normal_(parameter, std=0.02 if parameter.shape[0] != 1 else 0.0)
+                std = parameter.shape[1] ** -0.5
+                if "o_proj" in name or "down_proj" in name:
+                    std /= (2 * self.shape.layers) ** 0.5
+                nn.init.normal_(parameter, std=std)
+        if self.shape.outputs == 1:
+            nn.init.zeros_(self.head.weight)
 
     def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
         """Outputs at every token.

@@ -67,6 +67,7 @@ def export(
 
     Args:
         weights: By the names of ``specreward.train.decoder.Decoder``; other sizes follow from them.
+            A head that is not there is tied to the embedding.
         vocabulary: Words in the order of their ids.
         folder: Where to; made if it is not there.
         name: Of the model.
@@ -106,7 +107,8 @@ def _config(
     temperature: float,
 ) -> Config:
     words, width = weights["embed_tokens.weight"].shape
-    outputs = weights["head.weight"].shape[0]
+    head = _head(weights)
+    outputs = head.shape[0]
     if words != len(vocabulary) or outputs not in (1, words):
         raise InputError(
             f"expected {len(vocabulary)} words embedded and an output for each or one in all, "
@@ -116,7 +118,10 @@ def _config(
         raise InputError(f"expected a width that {heads} heads of even size share, got {width}")
     if not temperature > 0:
         raise InputError(f"expected a temperature above 0, got {temperature!r}")
-    total = sum(array.size for array in weights.values())
+    embedding = weights["embed_tokens.weight"]
+    ends = ("embed_tokens.weight", "head.weight")
+    inner = sum(array.size for name, array in weights.items() if name not in ends)
+    tied = np.array_equal(head, embedding)
     return Config(
         kind="reward" if outputs == 1 else "policy",
         name=name,
@@ -129,10 +134,15 @@ def _config(
         heads=heads,
         hidden=weights["layers.0.mlp.up_proj.weight"].shape[0],
         context=context,
-        parameters=total,
-        product_parameters=total - weights["embed_tokens.weight"].size,
+        parameters=inner + head.size + (0 if tied else embedding.size),
+        product_parameters=inner + head.size,
         temperature=temperature,
     )
+
+
+def _head(weights: Weights) -> NDArray[np.floating]:
+    """The head's own weights, or the embedding's where the two are tied and written once."""
+    return weights.get("head.weight", weights["embed_tokens.weight"])
 
 
 @dataclass
@@ -159,15 +169,29 @@ def _pack(weights: Weights, config: Config, precision: type[np.floating]) -> _St
     for layer in range(config.layers):
         old, new = f"layers.{layer}.", f"{layer}."
         joined = [weights[f"{old}self_attn.{x}_proj.weight"] for x in "qkv"]
-        store.add(f"{new}qkv", np.concatenate(joined).T, precision)
-        store.add(f"{new}out", weights[f"{old}self_attn.o_proj.weight"].T, precision)
+        qkv = np.concatenate([_in_room(matrix, config) for matrix in joined])
+        store.add(f"{new}qkv", qkv.T, precision)
+        out = weights[f"{old}self_attn.o_proj.weight"].T
+        store.add(f"{new}out", _in_room(out, config), precision)
         for part in ("gate", "up", "down"):
             store.add(f"{new}{part}", weights[f"{old}mlp.{part}_proj.weight"].T, precision)
         store.add(f"{new}norm", weights[f"{old}input_layernorm.weight"], np.float32)
         store.add(f"{new}norm2", weights[f"{old}post_attention_layernorm.weight"], np.float32)
     store.add("norm", weights["norm.weight"], np.float32)
-    store.add("head", weights["head.weight"].T, precision)
+    store.add("head", _head(weights).T, precision)
     return store
+
+
+def _in_room(matrix: NDArray[np.floating], config: Config) -> NDArray[np.floating]:
+    """``[heads x size, n]`` -> ``[heads x room, n]``: zeros after each half of a head.
+
+    Halves, because rotary positions turn the first half of a head against the second. Products with
+    the zeros add nothing.
+    """
+    size = config.width // config.heads
+    halves = matrix.reshape(config.heads, 2, size // 2, -1)
+    zeros = ((0, 0), (0, 0), (0, (config.head_room - size) // 2), (0, 0))
+    return np.pad(halves, zeros).reshape(config.heads * config.head_room, -1)
 
 
 class _Graph:
@@ -232,7 +256,7 @@ class _Graph:
 def _read_graph(config: Config, store: _Store, rope_theta: float) -> bytes:
     """Tokens ``[U, S]`` after ``T`` tokens that each row has before them."""
     graph = _Graph(config, store)
-    size = config.width // config.heads
+    size = config.head_room
     graph.input("tokens", TensorProto.INT64, ["U", "S"])
     graph.input("start", TensorProto.INT64, [1])
     graph.input("mask", TensorProto.FLOAT, ["S", "T+S"])
@@ -242,9 +266,9 @@ def _read_graph(config: Config, store: _Store, rope_theta: float) -> bytes:
     for index in range(2 * config.layers):
         graph.output(f"new_{index}", ["U", config.heads, "S", size])
     _rotary(graph, rope_theta)
-    graph.constant("thirds", np.array([config.width] * 3))
+    graph.constant("thirds", np.array([config.heads * size] * 3))
     graph.constant("by head", np.array([0, 0, config.heads, size]))
-    graph.constant("flat", np.array([0, 0, config.width]))
+    graph.constant("flat", np.array([0, 0, config.heads * size]))
     _network(graph, _attend_chunk)
     return graph.bytes("read")
 
@@ -252,7 +276,7 @@ def _read_graph(config: Config, store: _Store, rope_theta: float) -> bytes:
 def _write_graph(config: Config, store: _Store, rope_theta: float) -> bytes:
     """One token in each of ``B`` lanes after the row's own number of tokens."""
     graph = _Graph(config, store)
-    lane: list[int | str] = ["B", config.heads, "C", config.width // config.heads]
+    lane: list[int | str] = ["B", config.heads, "C", config.head_room]
     graph.input("tokens", TensorProto.INT64, ["B", 1])
     graph.input("lengths", TensorProto.INT32, ["B"])
     graph.input("total", TensorProto.INT32, [1])
@@ -268,7 +292,7 @@ def _write_graph(config: Config, store: _Store, rope_theta: float) -> bytes:
 
 def _rotary(graph: _Graph, theta: float) -> None:
     size = graph.config.width // graph.config.heads
-    steps = np.arange(0, size, 2, dtype=np.float32) / np.float32(size)
+    steps = np.arange(0, graph.config.head_room, 2, dtype=np.float32) / np.float32(size)
     places = np.arange(graph.config.context, dtype=np.float32)
     angles = places[:, None] * np.float32(theta) ** -steps
     graph.constant("cos", np.cos(angles))
@@ -313,6 +337,7 @@ def _attend_lanes(graph: _Graph, p: str, layer: int) -> None:
         num_heads=graph.config.heads,
         kv_num_heads=graph.config.heads,
         do_rotary=1,
+        scale=_scale(graph.config),
     )
 
 
@@ -329,13 +354,18 @@ def _attend_chunk(graph: _Graph, p: str, layer: int) -> None:
     graph.fused("RotaryEmbedding", [f"{p}key", *rotary], [f"new_{k}"])
     graph.op("Concat", [f"past_{k}", f"new_{k}"], [f"{p}keys"], axis=2)
     graph.op("Concat", [f"past_{v}", f"new_{v}"], [f"{p}values"], axis=2)
-    scale = (graph.config.width // graph.config.heads) ** -0.5
-    graph.fused("FusedMatMul", [f"{p}turned", f"{p}keys"], [f"{p}scores"], transB=1, alpha=scale)
+    names = [f"{p}turned", f"{p}keys"]
+    graph.fused("FusedMatMul", names, [f"{p}scores"], transB=1, alpha=_scale(graph.config))
     graph.op("Add", [f"{p}scores", "mask"], [f"{p}masked"])
     graph.op("Softmax", [f"{p}masked"], [f"{p}shares"], axis=-1)
     graph.op("MatMul", [f"{p}shares", f"{p}values"], [f"{p}heads"])
     graph.op("Transpose", [f"{p}heads"], [f"{p}rows"], perm=[0, 2, 1, 3])
     graph.op("Reshape", [f"{p}rows", "flat"], [f"{p}attended"])
+
+
+def _scale(config: Config) -> float:
+    """Of a query's products with keys."""
+    return (config.width // config.heads) ** -0.5
 
 
 def _write(path: Path, raw: bytes) -> None:
