@@ -11,12 +11,9 @@ Time:   50 minutes on one CPU thread.  Expect: see docs/models.md.
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
-from pathlib import Path
-
-import torch
+from collections.abc import Sequence
 
 from specreward.generate.vocabulary import Vocabulary
 from specreward.tasks import arithmetic_text as text
@@ -24,10 +21,11 @@ from specreward.tasks.arithmetic import Arithmetic
 from specreward.train.decoder import Decoder, Shape
 from specreward.train.loop import Schedule, token_loss, train
 from specreward.train.packing import Batch, Row, collate
-from specreward.types import Path as Steps
-from specreward.types import Problem, Step
+from specreward.train.recipe import arguments, begin, draws
+from specreward.types import Path, Problem, Step
 
 WORDS = Vocabulary(text.VOCABULARY)
+SHAPE = Shape(vocabulary=len(WORDS), outputs=len(WORDS), layers=5, hidden=448)
 MOST_STEPS = 8
 
 
@@ -54,10 +52,10 @@ def spoiled(written: str, question: str, rng: random.Random) -> str:
     return f"{text.LAST} {written}"
 
 
-def verdict(path: Steps, gold: int, task: Arithmetic) -> str:
+def verdict(path: Path, gold: int, task: Arithmetic) -> str:
     """What an exact judge says: impossible after a mistake, else sure near the end, or likely."""
     for depth in range(1, path.depth + 1):
-        if not task.is_right_step(Steps(path.problem, path.steps[:depth])):
+        if not task.is_right_step(Path(path.problem, path.steps[:depth])):
             return "impossible"
     return "sure" if gold - path.depth <= 2 else "likely"
 
@@ -66,7 +64,7 @@ def make_row(problem: Problem, task: Arithmetic, rng: random.Random) -> Row:
     """One problem, its steps in a chain, and judgements of right and wrong steps on the way."""
     row = Row()
     trunk = row.add(WORDS.encode(f"{problem.question} ;"))
-    path = Steps(problem)
+    path = Path(problem)
     gold = task.gold_steps(problem)
     for written in gold:
         if rng.random() < 0.6:
@@ -78,38 +76,33 @@ def make_row(problem: Problem, task: Arithmetic, rng: random.Random) -> Row:
     return row
 
 
-def _judge(row: Row, trunk: int, path: Steps, gold: list[str], task: Arithmetic) -> None:
+def _judge(row: Row, trunk: int, path: Path, gold: list[str], task: Arithmetic) -> None:
     """A step that is read, not learned, and what is to be said of it."""
     _ask(row, row.add(WORDS.encode(f"{path.steps[-1].text} ;"), trunk), path, gold, task)
 
 
-def _ask(row: Row, at: int, path: Steps, gold: list[str], task: Arithmetic) -> None:
+def _ask(row: Row, at: int, path: Path, gold: list[str], task: Arithmetic) -> None:
     said = "good" if task.is_right_step(path) else "bad"
     row.write(WORDS.encode(f"{said} ;"), row.add(WORDS.encode("good :"), at))
     said = verdict(path, len(gold), task)
     row.write(WORDS.encode(f"{said} ;"), row.add(WORDS.encode("value :"), at))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=50)
-    parser.add_argument("--steps", type=int, default=20000)
+def main(words: Sequence[str] | None = None) -> None:
+    parser = arguments(__doc__, minutes=50, steps=20000)
     parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--curriculum", type=int, default=2500, help="steps to reach all lengths")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(args.seed)
-    model = Decoder(Shape(vocabulary=len(WORDS), outputs=len(WORDS), layers=5, hidden=448))
+    args = parser.parse_args(words)
+    begin(args)
 
     def batches(step: int) -> Batch:
-        rng = random.Random(args.seed * 1_000_003 + step)
+        rng = draws(args.seed, step)
         task = stage(step / args.curriculum, rng)
         problems = task.generate(args.rows, "train", rng.getrandbits(60))
         return collate([make_row(problem, task, rng) for problem in problems])
 
-    train(model, batches, token_loss, Schedule(steps=args.steps, minutes=args.minutes), args.out)
+    schedule = Schedule(steps=args.steps, minutes=args.minutes)
+    train(Decoder(SHAPE), batches, token_loss, schedule, args.out)
 
 
 if __name__ == "__main__":

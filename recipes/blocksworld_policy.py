@@ -4,7 +4,8 @@ Data: problems of six blocks only, generated here, so no problem of three, four 
 public PlanBench files) is ever seen. States come from noisy walks at every distance from the goal,
 near ones more often; some goals name few blocks, which are learned first. For each state the policy
 learns a shortest plan to the end (search stops it after one action), the verdict of Tree of
-Thoughts (sure, likely, impossible within the steps left) and, for half, whether a given action is good.
+Thoughts (sure, likely, impossible within the steps left) and, for half, whether a given action is
+good.
 
 Run:    python recipes/blocksworld_policy.py --minutes 50 --out runs/blocksworld_policy
 Time:   50 minutes on one CPU thread.  Expect: see docs/models.md.
@@ -12,12 +13,10 @@ Time:   50 minutes on one CPU thread.  Expect: see docs/models.md.
 
 from __future__ import annotations
 
-import argparse
 import random
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from specreward.generate.vocabulary import Vocabulary
@@ -27,9 +26,11 @@ from specreward.train.blocks_graph import BlocksGraph, renamed
 from specreward.train.decoder import Decoder, Shape
 from specreward.train.loop import Schedule, token_loss, train
 from specreward.train.packing import Batch, Row, collate
+from specreward.train.recipe import arguments, begin, draws
 
 WORDS = Vocabulary(text.VOCABULARY)
 LETTERS = "abcdefgh"
+BLOCKS = 6
 SHAPE = Shape(
     vocabulary=len(WORDS), outputs=len(WORDS), width=144, layers=4, heads=4, hidden=384, tied=True
 )
@@ -45,6 +46,8 @@ def trajectory(graph: BlocksGraph, far: NDArray[np.int64], rng: random.Random, n
                 rng.choice(np.flatnonzero(far == rng.randint(1, rng.randint(1, int(far.max())))))
             )
         states.append(here)
+        if far[here] == 0:
+            continue
         moves = list(graph.moves[here].values())
         best = [m for m in moves if far[m] < far[here]]
         here = rng.choice(best if rng.random() < 0.75 else moves)
@@ -85,37 +88,32 @@ def make_row(graph: BlocksGraph, rng: random.Random, tokens: int = 220) -> Row:
             break
         state = read_state(renamed(str(graph.states[here]), names))
         body = row.add(WORDS.encode(text.prompt(goal, state)))
-        row.write(WORDS.encode(renamed(shortest(graph, far, here, rng), names)), body)
+        if far[here]:
+            row.write(WORDS.encode(renamed(shortest(graph, far, here, rng), names)), body)
         left = steps_left(int(far[here]), rng)
         limit = row.add(WORDS.encode(f"left {left} ;"), body)
         ask = row.add(WORDS.encode("value :"), limit)
         row.write(WORDS.encode(f"{verdict(int(far[here]), left)} ;"), ask)
-        if rng.random() < 0.5 and left:
+        if far[here] and left and rng.random() < 0.5:
             action, there = rng.choice(list(graph.moves[here].items()))
             ask = row.add(WORDS.encode(f"{renamed(action, names)} ; good :"), limit)
             row.write(WORDS.encode("good ;" if far[there] < left else "bad ;"), ask)
     return row
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=50)
-    parser.add_argument("--steps", type=int, default=40000)
+def main(words: Sequence[str] | None = None) -> None:
+    parser = arguments(__doc__, minutes=50, steps=40000)
     parser.add_argument("--rows", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(args.seed)
-    graph = BlocksGraph(6)
-    model = Decoder(SHAPE)
+    args = parser.parse_args(words)
+    begin(args)
+    graph = BlocksGraph(BLOCKS)
 
     def batches(step: int) -> Batch:
-        rng = random.Random(args.seed * 1_000_003 + step)
+        rng = draws(args.seed, step)
         return collate([make_row(graph, rng) for _ in range(args.rows)])
 
     schedule = Schedule(steps=args.steps, minutes=args.minutes)
-    train(model, batches, token_loss, schedule, args.out, every=500)
+    train(Decoder(SHAPE), batches, token_loss, schedule, args.out, every=500)
 
 
 if __name__ == "__main__":

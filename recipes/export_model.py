@@ -82,7 +82,8 @@ def recipe_says(recipe: Path) -> tuple[str, str]:
     paragraphs = [" ".join(part.split()) for part in said.split("\n\n")]
     data = next(part for part in paragraphs if part.startswith("Data: "))
     summary = paragraphs[0].removeprefix("Train the ")
-    return summary[0].upper() + summary[1:], data.removeprefix("Data: ")
+    data = data.removeprefix("Data: ").replace("``", "`")
+    return summary[0].upper() + summary[1:], data[0].upper() + data[1:]
 
 
 def reward_scores(quality: dict[str, float]) -> str:
@@ -96,7 +97,8 @@ def reward_scores(quality: dict[str, float]) -> str:
         "temperature": f"{quality['temperature']:.3f}",
     }
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
-    return "\n".join(["On the policy's rollouts on `tune` problems:", "", "| | |", "|---|---|", *lines])
+    head = ["On the policy's rollouts on `tune` problems:", "", "| | |", "|---|---|"]
+    return "\n".join([*head, *lines])
 
 
 def card(config: Config, run: Path, recipe: Path, out: Path) -> str:
@@ -132,7 +134,7 @@ def card(config: Config, run: Path, recipe: Path, out: Path) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--run", type=Path, required=True, help="folder that the recipe wrote")
     parser.add_argument("--task", choices=sorted(VOCABULARIES), required=True)
@@ -140,12 +142,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--heads", type=int, required=True, help="attention heads in a layer")
     parser.add_argument("--context", type=int, default=256, help="tokens of prompt and completion")
     parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args(arguments)
+    args = parser.parse_args(words)
+    weights = read_checkpoint(args.run / "model.safetensors")
+    rewards = "head.weight" in weights and len(weights["head.weight"]) == 1
+    if rewards != (args.kind == "srm"):
+        wanted, got = ("policy", "reward model") if rewards else ("reward model", "policy")
+        raise SystemExit(f"expected a {wanted} in {args.run}, got a {got}")
     temperature = 1.0
-    if args.kind == "srm":
+    if rewards:
         temperature = json.loads((args.run / "calibration.json").read_text("utf-8"))["temperature"]
     config = export(
-        read_checkpoint(args.run / "model.safetensors"),
+        weights,
         VOCABULARIES[args.task],
         args.out,
         name=f"{args.task}-{args.kind}",
@@ -155,9 +162,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         temperature=temperature,
         precision=np.float16,
     )
-    expected = "policy" if args.kind == "policy" else "reward"
-    if config.kind != expected:
-        raise SystemExit(f"expected a {expected} in {args.run}, got a {config.kind}")
     recipe = Path(__file__).with_name(f"{args.task}_{args.kind}.py")
     (args.out / "card.md").write_text(card(config, args.run, recipe, args.out), "utf-8")
 

@@ -11,12 +11,9 @@ Time:   50 minutes on one CPU thread.  Expect: see docs/models.md.
 
 from __future__ import annotations
 
-import argparse
 import random
+from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
-
-import torch
 
 from specreward.generate.vocabulary import Vocabulary
 from specreward.tasks import game24_text as text
@@ -24,8 +21,10 @@ from specreward.tasks.countdown import Numbers, canonical_numbers, moves, solvab
 from specreward.train.decoder import Decoder, Shape
 from specreward.train.loop import Schedule, token_loss, train
 from specreward.train.packing import Batch, Row, collate
+from specreward.train.recipe import arguments, begin, draws
 
 WORDS = Vocabulary(text.VOCABULARY)
+SHAPE = Shape(vocabulary=len(WORDS), outputs=len(WORDS), layers=5, hidden=448)
 Move = tuple[Fraction, str, Fraction, Fraction, Numbers]
 
 
@@ -95,7 +94,7 @@ def make_row(rng: random.Random, roots: int = 3) -> Row:
     row = Row()
     head = row.add(WORDS.encode(f"target {target} ;"))
     for _ in range(roots):
-        for state in walk(target, random_numbers(target, rng), rng)[:-1]:
+        for state in walk(target, random_numbers(target, rng), rng):
             _say(row, head, target, state, rng)
     return row
 
@@ -109,30 +108,24 @@ def _say(row: Row, head: int, target: Fraction, state: Numbers, rng: random.Rand
     if len(state) < 4 and rng.random() < 0.7:
         ask = row.add(WORDS.encode("value :"), body)
         row.write(WORDS.encode(f"{verdict(target, state, rng)} ;"), ask)
-    if rng.random() < 0.4:
+    if steps and rng.random() < 0.4:
         move = rng.choice(best if best and rng.random() < 0.4 else steps)
         ask = row.add(WORDS.encode(f"{text.step(*move)} ; good :"), body)
         row.write(WORDS.encode("good ;" if solvable(move[4], target) else "bad ;"), ask)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=50)
-    parser.add_argument("--steps", type=int, default=40000)
+def main(words: Sequence[str] | None = None) -> None:
+    parser = arguments(__doc__, minutes=50, steps=40000)
     parser.add_argument("--rows", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(args.seed)
-    model = Decoder(Shape(vocabulary=len(WORDS), outputs=len(WORDS), layers=5, hidden=448))
+    args = parser.parse_args(words)
+    begin(args)
 
     def batches(step: int) -> Batch:
-        rng = random.Random(args.seed * 1_000_003 + step)
+        rng = draws(args.seed, step)
         return collate([make_row(rng) for _ in range(args.rows)])
 
     schedule = Schedule(steps=args.steps, rate=1.5e-3, minutes=args.minutes)
-    train(model, batches, token_loss, schedule, args.out, every=400)
+    train(Decoder(SHAPE), batches, token_loss, schedule, args.out, every=400)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,11 @@ Time:   rollouts 3 minutes, training 20 minutes on one CPU thread.  Expect: see 
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
-from dataclasses import asdict
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path as File
 
-import torch
 from game24_policy import WORDS, random_numbers, random_target, speakable, walk
 
 from specreward.generate.embedded import EmbeddedLanguageModel
@@ -26,12 +23,15 @@ from specreward.generate.policy import TaskPolicy
 from specreward.tasks import game24_text as text
 from specreward.tasks.countdown import Numbers, moves, solvable
 from specreward.tasks.game24 import Game24, state_of
-from specreward.train.calibrate import fit_temperature, measure
+from specreward.train.calibrate import write_calibration
 from specreward.train.decoder import Decoder, Shape
 from specreward.train.loop import Schedule, binary_loss, train
 from specreward.train.packing import Batch
-from specreward.train.rollouts import Labelled, batch_of, collect, logits_of, read_pool, write_pool
+from specreward.train.recipe import arguments, begin, draws
+from specreward.train.rollouts import Labelled, batch_of, collect, drawn_once, logits_of, quality_of
 from specreward.types import Path
+
+SHAPE = Shape(vocabulary=len(WORDS), outputs=1, width=96, layers=4, heads=4, hidden=208)
 
 
 def still_solvable(path: Path) -> float:
@@ -45,7 +45,7 @@ def rollouts(policy: File, split: str, problems: int, seed: int) -> list[Labelle
     task = Game24()
     lm = EmbeddedLanguageModel.load(policy, threads=1)
     starts = task.generate(problems, split, seed)
-    return collect(task, TaskPolicy(lm, task, seed), starts, 12, still_solvable)
+    return collect(task, TaskPolicy(lm, task=task, seed=seed), starts, 12, still_solvable)
 
 
 def labelled(target: Fraction, numbers: Numbers, rng: random.Random, most: int = 10) -> Labelled:
@@ -61,37 +61,26 @@ def labelled(target: Fraction, numbers: Numbers, rng: random.Random, most: int =
     )
 
 
-def pools(args: argparse.Namespace) -> tuple[list[Labelled], list[Labelled]]:
-    """Rollouts to train on and to calibrate on, drawn once and kept."""
-    made = []
-    for split, problems in (("train", args.problems), ("tune", 150)):
-        file = args.out / f"rollouts-{split}.jsonl"
-        if not file.exists():
-            write_pool(rollouts(args.policy, split, problems, args.seed), file)
-        made.append(read_pool(file))
-    return made[0], made[1]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(words: Sequence[str] | None = None) -> None:
+    parser = arguments(__doc__, minutes=20, steps=40000)
     parser.add_argument("--policy", type=File, required=True, help="folder of the exported policy")
-    parser.add_argument("--out", type=File, required=True)
-    parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--steps", type=int, default=40000)
-    parser.add_argument("--problems", type=int, default=4000)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(args.seed)
-    args.out.mkdir(parents=True, exist_ok=True)
-    pool, held_out = pools(args)
-    model = Decoder(
-        Shape(vocabulary=len(WORDS), outputs=1, width=96, layers=4, heads=4, hidden=208)
+    parser.add_argument("--problems", type=int, default=4000, help="to draw rollouts on")
+    parser.add_argument("--held-out", type=int, default=150, help="problems to calibrate on")
+    args = parser.parse_args(words)
+    begin(args)
+    pool = drawn_once(
+        args.out / "rollouts-train.jsonl",
+        lambda: rollouts(args.policy, "train", args.problems, args.seed),
     )
+    held_out = drawn_once(
+        args.out / "rollouts-tune.jsonl",
+        lambda: rollouts(args.policy, "tune", args.held_out, args.seed),
+    )
+    model = Decoder(SHAPE)
 
     def batches(step: int) -> Batch:
-        rng = random.Random(args.seed * 1_000_003 + step)
-        items = rng.sample(pool, 24)
+        rng = draws(args.seed, step)
+        items = rng.sample(pool, min(24, len(pool)))
         while len(items) < 44:
             target = random_target(rng)
             states = walk(target, random_numbers(target, rng), rng)[:-1]
@@ -99,14 +88,11 @@ def main() -> None:
         return batch_of(rng.sample(items, len(items)), WORDS, 2, rng)
 
     def report(step: int) -> dict[str, float]:
-        return asdict(measure(*logits_of(model, WORDS, held_out[:300]), temperature=1.0))
+        return quality_of(model, WORDS, held_out[:600])
 
     schedule = Schedule(steps=args.steps, minutes=args.minutes)
     train(model, batches, binary_loss, schedule, args.out, every=400, report=report)
-    logits, labels = logits_of(model.eval(), WORDS, held_out)
-    temperature = fit_temperature(logits, labels)
-    quality = {"temperature": temperature, **asdict(measure(logits, labels, temperature))}
-    (args.out / "calibration.json").write_text(json.dumps(quality, indent=2) + "\n")
+    write_calibration(*logits_of(model.eval(), WORDS, held_out), args.out)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import pytest
 
+from specreward import embedded
 from specreward.assemble import EMBEDDED, Engines, engines_for, sources, wire
 from specreward.errors import UnknownName
 from specreward.prices import Price, Prices
@@ -95,6 +96,12 @@ def test_without_a_value_model_there_is_no_reward():
     assert wire(TASK, Engines(policy=Counted())).reward is None
     assert Engines(policy=Counted()).names == ["counted"]
     assert Engines(policy=Counted(), reward=Values()).names == ["counted", "values"]
+
+
+def test_the_embedded_policy_counts_for_the_budget(monkeypatch):
+    policy, reward = Counted(), Values()
+    monkeypatch.setattr(embedded, "embedded_models", lambda task: (policy, reward))
+    assert engines_for(TASK) == Engines(policy=policy, reward=reward, counter=policy)
 
 
 def test_sources_and_what_they_do_not_have():

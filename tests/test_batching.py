@@ -11,6 +11,11 @@ from specreward.types import Completion, Sampling, Scored
 HOT, COLD = Sampling(temperature=1.0), Sampling(temperature=0.0)
 
 
+async def turns(count):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 class Engine:
     name = "fake"
     parameters = 3
@@ -24,7 +29,7 @@ class Engine:
         assert not self.busy, "two batches at once"
         self.busy += 1
         self.batches.append(list(items))
-        await asyncio.sleep(0.005 if self.slow else 0)
+        await turns(50 if self.slow else 1)
         self.busy -= 1
         for item in items:
             if "bad" in item:
@@ -113,7 +118,7 @@ def test_what_comes_while_the_engine_works_makes_the_next_batch():
     lm = Coalesce(engine)
 
     async def late(prompt):
-        await asyncio.sleep(0.002)
+        await turns(10)
         return await ask(lm, [prompt])
 
     assert together(ask(lm, ["a"]), late("b"), late("c")) == [["a/0/1"], ["b/0/1"], ["c/0/1"]]
@@ -178,7 +183,7 @@ def test_one_caller_that_is_cancelled_does_not_hurt_the_others():
 
     async def main():
         gone, stays = asyncio.create_task(ask(lm, ["a"])), asyncio.create_task(ask(lm, ["b"]))
-        await asyncio.sleep(0.002)
+        await turns(10)
         gone.cancel()
         never = asyncio.create_task(ask(lm, ["c"]))
         await asyncio.sleep(0)
@@ -197,7 +202,7 @@ def test_an_aborted_loop_leaves_nothing_behind():
 
     async def main():
         asyncio.create_task(ask(lm, ["a"])).add_done_callback(lambda _: None)
-        await asyncio.sleep(0.001)
+        await turns(10)
 
     asyncio.run(main())
     lm._lm.busy = 0

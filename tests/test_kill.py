@@ -10,12 +10,11 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from ast import literal_eval
 from collections import defaultdict
 
 PROGRAM = '''
-import asyncio, json, os, sys
+import asyncio, json, os, signal, sys, threading
 from pathlib import Path as File
 
 from specreward.batching import Coalesce, CoalesceValues
@@ -40,13 +39,17 @@ class Engine:
     parameters = 1000
     lm = ToyLanguageModel(task=TASK)
 
-    def __init__(self, log):
+    def __init__(self, log, batches, pause):
         self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self.left, self.pause = batches, pause
 
     async def paid(self, verb, asked):
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.001)
         line = json.dumps([os.getpid(), verb, asked]) + chr(10)
         os.write(self.log, line.encode())
+        if self.left == 0:  # from another thread, so that it strikes anywhere
+            threading.Timer(self.pause, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        self.left -= 1
 
     async def complete(self, prompts, seeds, sampling):
         done = await self.lm.complete(prompts, seeds, sampling)
@@ -65,8 +68,8 @@ class Engine:
         return TASK.value(Path(Problem("", question), tuple(Step(letter) for letter in word)))
 
 
-def main(folder):
-    engine = Engine(folder / "log")
+def main(folder, batches, pause):
+    engine = Engine(folder / "log", batches, pause)
     with Store(folder / "run.db") as store:
         lm, vm = Coalesce(Stored(engine, store)), CoalesceValues(StoredValues(engine, store))
         models = Models(
@@ -81,36 +84,26 @@ def main(folder):
         print(store.paid())
 
 
-main(File(sys.argv[1]))
+main(File(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
 '''
 
 KILLS = 10
 
 
-def start(folder):
-    return subprocess.Popen([sys.executable, "-c", PROGRAM, folder], stdout=subprocess.PIPE)
-
-
-def finish(process):
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
-    return out.decode()
+def process(folder, batches=-1, pause=0.0):
+    """Run; a killer strikes ``pause`` seconds after so many batches. Exit status and output."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, folder, str(batches), str(pause)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode, done.stdout
 
 
 def lines(folder):
-    log = folder / "log"
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
-def kill_after(process, folder, batches, pause):
-    """Kill once so many more batches were paid for; whether it lived until then."""
-    log = folder / "log"
-    until = len(lines(folder)) + batches
-    while process.poll() is None and not (log.exists() and len(lines(folder)) >= until):
-        time.sleep(0.001)
-    time.sleep(pause)
-    process.send_signal(signal.SIGKILL)
-    return process.wait() == -signal.SIGKILL
+    return [json.loads(line) for line in (folder / "log").read_text().splitlines()]
 
 
 def paid_calls(rows):
@@ -121,15 +114,14 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes_and_pays_for_no_ca
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
-    assert "(" in finish(start(whole))
-    draw, kills = random.Random(0), 0
-    total = len(lines(whole))
+    process(whole)
+    draw = random.Random(0)
+    each = len(lines(whole)) // KILLS
     for _ in range(KILLS):
-        with start(killed) as process:
-            batches = draw.randrange(max(1, total // KILLS))
-            kills += kill_after(process, killed, batches, draw.uniform(0, 0.006))
-    assert kills == KILLS, "a run was over before it was killed"
-    last = finish(start(killed))
+        status, _ = process(killed, draw.randrange(each), draw.uniform(0, 0.006))
+        assert status == -signal.SIGKILL, "a run was over before it was killed"
+    status, last = process(killed)
+    assert status == 0
     assert (killed / "results").read_bytes() == (whole / "results").read_bytes()
 
     rows = lines(killed)

@@ -145,6 +145,16 @@ def test_two_stores_may_share_a_file(path):
         assert one.calls([b"2"]) == {b"2": "y"}
 
 
+def test_a_reader_is_not_held_up_by_a_writer(path):
+    with Store(path) as writer, Store(path, write=False) as reader:
+        writer.save_calls("m", [(b"1", "x")])
+        with writer._transaction():
+            writer._db.execute("DELETE FROM calls")
+            assert reader.calls([b"1"]) == {b"1": "x"}
+        assert reader.calls([b"1"]) == {}
+        assert writer._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 # ---------------------------------------------------------------------------------- bad files
 
 
@@ -258,6 +268,13 @@ def test_a_read_only_file_is_said(path):
     with pytest.raises(StoreError, match=r"cannot be written to: attempt to write a readonly"):
         store.save_calls("m", [(b"1", "x")])
     store.close()
+
+
+def test_a_file_that_cannot_be_made_leaves_nothing(path, monkeypatch):
+    monkeypatch.setattr("specreward.store.TABLES", "CREATE nothing")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store(path)
+    assert list(path.parent.iterdir()) == []
 
 
 FULL = """

@@ -3,26 +3,25 @@
 A language model (the policy) proposes steps, a small reward model judges them, a speculative rule
 prunes, and a search goes on with what is left:
 
-    from specreward import parse
-    strategy = parse("bfs(width=5, verify=speculative(alpha=0.5))")
+    from specreward import assemble, parse, run
+    task = parse("game24()", "task")
+    strategy = parse("bfs(width=5, verify=speculative(alpha=0.5))", "strategy")
+    results = run(strategy, task.generate(10, "test", seed=0), assemble(task))
 
 Algorithms are in ``specreward.search``, rules that judge and prune in ``specreward.verify``,
-problems in ``specreward.tasks``, engines in ``specreward.generate``.
+problems in ``specreward.tasks``, engines in ``specreward.generate``, failures in
+``specreward.errors``. ``assemble``, ``cite`` and ``run`` are the functions here, not the modules
+that they come from.
 """
 
+from specreward.assemble import Engines, assemble, wire
 from specreward.cite import cite
-from specreward.errors import (
-    BudgetExhausted,
-    EngineError,
-    InputError,
-    MissingExtra,
-    RewardError,
-    SpecRewardError,
-    StoreError,
-    UnknownName,
-)
+from specreward.errors import SpecRewardError
+from specreward.ledger import Budget
 from specreward.registry import registered
+from specreward.run import run, run_async
 from specreward.spec import name_of, parse
+from specreward.store import Store
 from specreward.types import (
     Candidate,
     Completion,
@@ -48,20 +47,17 @@ from specreward.types import (
 )
 
 __all__ = [
-    "BudgetExhausted",
+    "Budget",
     "Candidate",
     "Completion",
-    "EngineError",
-    "InputError",
+    "Engines",
     "Judgement",
     "LanguageModel",
-    "MissingExtra",
     "Models",
     "Path",
     "Policy",
     "Problem",
     "Result",
-    "RewardError",
     "RewardModel",
     "Sampling",
     "Scored",
@@ -69,16 +65,19 @@ __all__ = [
     "SpecRewardError",
     "Step",
     "StepScorer",
-    "StoreError",
+    "Store",
     "Strategy",
     "Task",
     "Trace",
-    "UnknownName",
     "Usage",
     "ValueModel",
     "Verifier",
+    "assemble",
     "cite",
     "name_of",
     "parse",
     "registered",
+    "run",
+    "run_async",
+    "wire",
 ]

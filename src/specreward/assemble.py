@@ -16,7 +16,6 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from specreward.batching import Coalesce, CoalesceValues
-from specreward.embedded import embedded_models
 from specreward.errors import InputError, SpecRewardError, nearest
 from specreward.generate.policy import TaskPolicy
 from specreward.ledger import Metered, MeteredValues, TokenCounter, Utf8Bytes
@@ -139,9 +138,10 @@ def sources() -> dict[str, str]:
 
 def _embedded(task: Task) -> Engines:
     """Small models in the package, for tasks that have them; no network, no accelerator."""
+    from specreward.embedded import embedded_models  # not before it is needed: loads the engine
+
     policy, reward = embedded_models(task.name)
-    # A word of theirs has one character or more, and nothing is put around a text.
-    return Engines(policy=policy, reward=reward, counter=Utf8Bytes(extra=0))
+    return Engines(policy=policy, reward=reward, counter=policy)  # both have the same words
 
 
 @cache

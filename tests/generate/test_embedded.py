@@ -270,6 +270,15 @@ def test_the_time_of_a_call_is_shared():
     assert len({c.seconds for c in out}) == 1
 
 
+def test_the_tokens_of_texts_are_counted_exactly():
+    prompts = tiny.texts(5)
+    (first, *_) = done = complete(model(), prompts, range(5))
+    assert model().count(prompts) == [c.prompt_tokens for c in done]
+    assert model().count(["", prompts[0]]) == [0, first.prompt_tokens]
+    with pytest.raises(InputError, match="does not know 'Z'"):
+        model().count(["a Z"])
+
+
 def test_name_and_parameters():
     lm = model()
     products = sum(a.size for n, a in tiny.weights().items() if n != "embed_tokens.weight")

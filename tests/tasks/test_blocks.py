@@ -4,7 +4,7 @@ from collections import deque
 from itertools import pairwise, permutations, product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specreward.errors import InputError
@@ -17,6 +17,8 @@ from specreward.tasks.blocks import (
     read_goal,
     read_state,
 )
+
+CALM = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -96,6 +98,7 @@ def test_actions_by_hand(before, action, after):
     assert there == (read_state(after) if after else None)
 
 
+@CALM
 @given(states())
 def test_legal_actions_are_those_that_lead_somewhere(state):
     names = state.blocks
@@ -104,6 +107,7 @@ def test_legal_actions_are_those_that_lead_somewhere(state):
     assert set(state.actions()) == {action for action in every if state.after(action) is not None}
 
 
+@CALM
 @given(states())
 def test_actions_move_one_block_and_can_be_undone(state):
     for action in state.actions():
@@ -112,11 +116,13 @@ def test_actions_move_one_block_and_can_be_undone(state):
         assert any(there.after(back) == state for back in there.actions())
 
 
+@CALM
 @given(states())
 def test_states_are_read_as_written(state):
     assert read_state(str(state)) == state
 
 
+@CALM
 @given(problems())
 def test_goals_are_read_as_written(problem):
     _, goal = problem
@@ -150,7 +156,7 @@ def test_texts_that_are_no_goal(text, message):
         read_goal(text)
 
 
-@settings(max_examples=60, deadline=None)
+@CALM
 @given(problems(4))
 def test_plans_are_shortest(problem):
     state, goal = problem
@@ -185,6 +191,7 @@ def test_a_plan_that_is_out_of_reach_is_none():
     assert plan(state, goal, limit=3) is None
 
 
+@CALM
 @given(problems(), st.randoms())
 def test_canonical_forms_do_not_depend_on_names(problem, rng):
     names = dict(
@@ -193,6 +200,7 @@ def test_canonical_forms_do_not_depend_on_names(problem, rng):
     assert canonical(*problem) == canonical(*rename(*problem, names))
 
 
+@CALM
 @given(problems(4), problems(4))
 def test_canonical_forms_are_equal_only_for_renamings(first, second):
     blocks = first[0].blocks

@@ -215,11 +215,11 @@ def test_answers_are_checked_by_simulation(answer, right):
 def test_texts_for_the_models():
     problem = TASK.parse(QUESTION)
     path = walked(TASK, problem, GOLD[:2])
-    goal = "goal c on b , b on a ;"
-    assert TASK.prompt(path) == f"{goal} state c | d a b ;"
-    assert TASK.value_prompt(path) == f"{goal} state c | d a b ; left 2 ; value :"
-    assert TASK.reward_text(path) == f"{goal} state c | d a / b ; left 3 ; stack b a ;"
-    assert TASK.good_prompt(path) == f"{goal} state c | d a / b ; left 3 ; stack b a ; good :"
+    now, before = "state c b | d - a - b a ;", "state c b | d - a - / b a ;"
+    assert TASK.prompt(path) == now
+    assert TASK.value_prompt(path) == f"{now} left 2 ; value :"
+    assert TASK.reward_text(path) == f"{before} stack b a ;"
+    assert TASK.good_prompt(path) == f"{before} left 3 ; stack b a ; good :"
     for ask in (TASK.good_prompt, TASK.reward_text):
         with pytest.raises(InputError, match="at least one step"):
             ask(Path(problem))

@@ -5,7 +5,7 @@ from fractions import Fraction
 from itertools import permutations, product
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specreward.errors import InputError
@@ -14,6 +14,8 @@ from specreward.tasks import Game24
 from specreward.tasks import game24_text as text
 from specreward.tasks.countdown import canonical_numbers, moves, solvable
 from specreward.types import Completion, Path, Problem
+
+CALM = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 TASK = Game24()
 STEPS = ["13 - 9 = 4 (left: 4 4 10)", "10 - 4 = 6 (left: 4 6)", "6 * 4 = 24 (left: 24)"]
@@ -54,12 +56,14 @@ def test_the_solvable_sets_of_the_game():
     assert (3, 3, 8, 8) in sets
 
 
+@CALM
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=3), st.integers(-3, 40))
 def test_solvable_agrees_with_trying_every_expression(numbers, target):
     exact = canonical_numbers(numbers)
     assert solvable(exact, Fraction(target)) == (Fraction(target) in results(exact))
 
 
+@CALM
 @given(st.lists(st.integers(0, 9), min_size=2, max_size=4))
 def test_moves_are_exact_and_keep_the_other_numbers(numbers):
     exact = canonical_numbers(numbers)
@@ -83,7 +87,7 @@ def test_moves_are_exact_and_keep_the_other_numbers(numbers):
         ("4 9 10 13", "(10 - (13 - 9)) * 4 * 4 / 4", False),  # one of them three times
         ("3 3 8 8", "8 // (3 - 8 / 3)", False),
         ("3 3 8 8", "23.999999999", False),
-        ("1 1 11 11", "(11 + True) * (1 + 11 / 11)", False),
+        ("1 1 11 11", "11 + 11 + 1 + True", False),
         ("1 1 11 11", "2 ** 3 * 3", False),
         ("1 1 11 11", "(11 + 1) * (1 + 11 / 11", False),
         ("1 1 11 11", "1 / (11 - 11) + 1", False),
@@ -122,7 +126,13 @@ def test_tune_and_test_share_out_all_sets():
 
 @pytest.mark.parametrize(
     "task",
-    [TASK, Game24(target=25, largest=8), Game24(largest=5), Game24(target=30, largest=6), Game24(count=3)],
+    [
+        TASK,
+        Game24(target=25, largest=8),
+        Game24(largest=5),
+        Game24(target=30, largest=6),
+        Game24(count=3),
+    ],
     ids=repr,
 )
 def test_training_problems_are_neither_the_tasks_own_nor_of_the_game(task):

@@ -4,11 +4,13 @@ import random
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specreward.errors import InputError
 from specreward.tasks.stories import canonical, random_story, read_story, solve
+
+CALM = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def solved(text):
@@ -107,6 +109,7 @@ def test_impossible_stories(text, message):
         solve(read_story(text))
 
 
+@CALM
 @given(st.integers(1, 8), st.integers(0, 3), st.integers(20, 300), st.randoms())
 def test_random_stories_need_every_step(steps, distractors, largest, rng):
     story = random_story(steps, rng, largest, distractors)
@@ -131,6 +134,7 @@ def test_random_stories_need_every_step(steps, distractors, largest, rng):
     assert len(idle) == distractors
 
 
+@CALM
 @given(st.integers(1, 8), st.integers(0, 1000), st.randoms())
 def test_forms_do_not_depend_on_names_verbs_and_things(steps, seed, rng):
     story = random_story(steps, random.Random(seed), 199)

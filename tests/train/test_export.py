@@ -10,6 +10,7 @@ from specreward.errors import InputError
 from specreward.generate.embedded import EmbeddedLanguageModel
 from specreward.reward.embedded import EmbeddedValueModel
 from specreward.train.export import export, read_checkpoint
+from specreward.types import Sampling
 
 
 def write(tmp_path, weights=None, words=tiny.WORDS, **settings):
@@ -134,9 +135,10 @@ def test_the_engine_gives_what_the_trained_network_gives(tmp_path):
     from specreward.train.decoder import Decoder, Shape
 
     torch.manual_seed(0)
-    for outputs in (len(tiny.WORDS), 1):
+    # heads of 16, and of 10 and 12, which a policy keeps in room for 16
+    for outputs, width in ((len(tiny.WORDS), 32), (len(tiny.WORDS), 20), (1, 32), (1, 24)):
         shape = Shape(
-            vocabulary=len(tiny.WORDS), outputs=outputs, width=32, layers=2, heads=2, hidden=48
+            vocabulary=len(tiny.WORDS), outputs=outputs, width=width, layers=2, heads=2, hidden=48
         )
         net = Decoder(shape)
         for parameter in net.parameters():
@@ -161,3 +163,13 @@ def test_the_engine_gives_what_the_trained_network_gives(tmp_path):
             law = out.log_softmax(-1)[4:-1].gather(1, ids[0, 5:, None]).sum()
             got = logprob(tmp_path, (" ".join(words[:5]), " ".join(words[5:])))
             assert got == pytest.approx(float(law), abs=1e-4)
+            lm = EmbeddedLanguageModel.load(tmp_path)
+            greedy = Sampling(temperature=0, max_tokens=3)
+            said = asyncio.run(lm.complete([" ".join(words)], [0], greedy))[0]
+            written = [tiny.WORDS.index(word) for word in said.text.split()]
+            more = torch.tensor([[*ids[0].tolist(), *written]])
+            mask = torch.tril(torch.ones(1, 1, 14, 14, dtype=torch.bool))
+            with torch.no_grad():
+                best = net(more, torch.arange(14)[None], mask)[0, 10:-1].log_softmax(-1).max(-1)
+            assert best.indices.tolist() == written
+            assert said.logprob == pytest.approx(float(best.values.sum()), abs=1e-4)

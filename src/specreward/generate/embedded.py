@@ -76,6 +76,14 @@ class EmbeddedLanguageModel:
         """Parameters that take part in every token's products, for FLOPs."""
         return self._network.config.product_parameters
 
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, ``[P]``: exact, so that a budget is used up to its end.
+
+        Raises:
+            InputError: A word that the model does not know.
+        """
+        return [len(self._network.vocabulary.encode(text)) for text in texts]
+
     async def complete(
         self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling
     ) -> list[Completion]:

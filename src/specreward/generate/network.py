@@ -73,11 +73,12 @@ class Config:
 
     @property
     def head_room(self) -> int:
-        """Numbers kept for a head's key or value: its size, filled with zeros up to a multiple of 8.
+        """Numbers kept for a head's key or value: its size, a policy's up to a multiple of 16.
 
-        The runtime's attention takes no other sizes.
+        The runtime's attention over lanes takes no other sizes; the rest is zeros.
         """
-        return -(-self.width // self.heads // 8) * 8
+        size = self.width // self.heads
+        return -(-size // 16) * 16 if self.kind == "policy" else size
 
     @classmethod
     def read(cls, folder: Path) -> Self:

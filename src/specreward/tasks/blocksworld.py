@@ -221,9 +221,9 @@ class Blocksworld:
         return text.good(goal, state, left, path.steps[-1].text)
 
     def reward_text(self, path: Path) -> str:
-        """The last action in the state before it, with the steps left there."""
-        goal, state, left = self._where(_parent(path))
-        return text.reward(goal, state, left, path.steps[-1].text)
+        """The last action in the state before it."""
+        goal, state, _ = self._where(_parent(path))
+        return text.reward(goal, state, path.steps[-1].text)
 
     def _where(self, path: Path) -> tuple[Goal, State, int]:
         """Goal, present state and steps left."""

@@ -34,11 +34,11 @@ def value(goal: Goal, state: State, left: int) -> str:
     return f"{prompt(goal, state)} left {left} ; value :"
 
 
-def reward(goal: Goal, state: State, left: int, action: str) -> str:
-    """An action in its state, with the steps left before it."""
-    return f"{prompt(goal, state)} left {left} ; {action} ;"
+def reward(goal: Goal, state: State, action: str) -> str:
+    """An action in its state."""
+    return f"{prompt(goal, state)} {action} ;"
 
 
 def good(goal: Goal, state: State, left: int, action: str) -> str:
-    """Asks whether an action is good or bad."""
-    return f"{reward(goal, state, left, action)} good :"
+    """Asks whether an action is good or bad with the steps left before it."""
+    return f"{prompt(goal, state)} left {left} ; {action} ; good :"

@@ -5,14 +5,16 @@ T = argmin over T of the mean of -log p(label | sigmoid(logit / T))     on held-
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Quality", "auc", "fit_temperature", "measure"]
+__all__ = ["Quality", "auc", "fit_temperature", "measure", "write_calibration"]
 
 
 @dataclass(frozen=True)
@@ -77,3 +79,11 @@ def measure(logits: Sequence[float], labels: Sequence[float], temperature: float
         for b in set(bins.tolist())
     ]
     return Quality(len(y), auc(z, y), _loss(z, y), float(sum(gaps)), float(y.mean()))
+
+
+def write_calibration(logits: Sequence[float], labels: Sequence[float], out: Path) -> float:
+    """Fit the temperature and write it, with the quality, to ``calibration.json`` in ``out``."""
+    temperature = fit_temperature(logits, labels)
+    found = {"temperature": temperature} | asdict(measure(logits, labels, temperature))
+    (out / "calibration.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    return temperature

@@ -14,13 +14,13 @@ Positions and mask are arguments: a row can hold a tree of segments with a commo
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Decoder", "Shape"]
+__all__ = ["Decoder", "Shape", "verdict_model"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +46,6 @@ class Shape:
     hidden: int = 512
     rope_theta: float = 10000.0
     tied: bool = False
-
-    def to_json(self) -> dict[str, float]:
-        """For ``config.json``."""
-        return asdict(self)
 
 
 class _Layer(nn.Module):
@@ -146,3 +142,18 @@ class Decoder(nn.Module):
         """Parameters that take part in every token's product (embeddings are looked up)."""
         inner = sum(p.numel() for p in [*self.layers.parameters(), *self.norm.parameters()])
         return inner + self.head.weight.numel()
+
+
+def verdict_model(model: Decoder, good: int, bad: int) -> Decoder:
+    """The reward model within a language model: its logit is that of word ``good`` less ``bad``.
+
+    Args:
+        model: Trained to say one of two words after what it judges.
+        good: Id of the one that stands for 1.
+        bad: Id of the other.
+    """
+    reward = Decoder(replace(model.shape, outputs=1, tied=False))
+    weights = model.state_dict()
+    words = weights["head.weight"]
+    reward.load_state_dict(weights | {"head.weight": words[good : good + 1] - words[bad : bad + 1]})
+    return reward

@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from specreward.errors import InputError
 from specreward.train.packing import Batch
 
 __all__ = ["Schedule", "binary_loss", "save_whole", "token_loss", "train"]
@@ -41,6 +42,12 @@ class Schedule:
     warmup: int = 200
     floor: float = 0.05
     minutes: float = math.inf
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.warmup) < 1 or min(self.rate, self.minutes) <= 0:
+            raise InputError(f"expected steps, warmup, rate and minutes above 0, got {self}")
+        if not 0 <= self.floor <= 1:
+            raise InputError(f"floor: expected a share from 0 to 1, got {self.floor!r}")
 
     def at(self, step: int, minutes: float) -> float:
         """Learning rate at a step, some minutes into training."""
@@ -80,8 +87,11 @@ def train(
 ) -> None:
     """Train in place and leave ``model.safetensors`` and ``log.jsonl`` in ``out``.
 
+    A row of the log has the step and the minutes so far, and the mean loss and the tokens since the
+    row before. Where the steps or the minutes are used up already, nothing is done.
+
     Args:
-        model: Changed in place; continues from ``out`` where a checkpoint is there.
+        model: Changed in place; continues from a checkpoint in ``out`` where one is there.
         batches: Batch of a step.
         loss_of: Loss of a model on a batch.
         schedule: Rates and limits.
@@ -90,45 +100,57 @@ def train(
         report: Held-out numbers to log at every checkpoint.
 
     Raises:
-        FloatingPointError: The loss is not a number; the step is named.
+        FloatingPointError: The loss is not finite; the last checkpoint stays.
     """
     out.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=schedule.rate, betas=(0.9, 0.98), weight_decay=0.01
     )
-    first, spent = _resume(model, optimizer, out)
-    begun, tokens = time.monotonic() - 60 * spent, 0
+    first, minutes = _resume(model, optimizer, out)
+    begun, tokens = time.monotonic() - 60 * minutes, 0
     losses: list[float] = []
     for step in range(first, schedule.steps):
-        minutes = (time.monotonic() - begun) / 60
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.at(step, minutes)
+        if minutes >= schedule.minutes:
+            return
         batch = batches(step)
-        loss = loss_of(model, batch)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"loss is {loss.item()} at step {step}; checkpoint kept in {out}"
-            )
+        losses.append(_update(model, optimizer, loss_of(model, batch), schedule.at(step, minutes)))
+        if not math.isfinite(losses[-1]):
+            raise FloatingPointError(f"loss is {losses[-1]} at step {step}; checkpoint in {out}")
+        tokens += batch.tokens.numel()
+        minutes = (time.monotonic() - begun) / 60
+        last = minutes >= schedule.minutes or step + 1 == schedule.steps
+        if (step + 1) % every == 0 or last:
+            _checkpoint(model, optimizer, out, step + 1, minutes)
+            mean = sum(losses) / len(losses)
+            row = {"step": step + 1, "minutes": round(minutes, 2), "loss": mean, "tokens": tokens}
+            _log(model, row, report, out)
+            losses, tokens = [], 0
+
+
+def _update(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> float:
+    """One step down a loss that is finite; returns the loss."""
+    if torch.isfinite(loss):
+        for group in optimizer.param_groups:
+            group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        losses.append(loss.item())
-        tokens += batch.tokens.numel()
-        ended = minutes >= schedule.minutes or step + 1 == schedule.steps
-        if (step + 1) % every == 0 or ended:
-            mean = sum(losses) / len(losses)
-            losses.clear()
-            row = {"step": step + 1, "minutes": round(minutes, 2), "loss": mean, "tokens": tokens}
-            _checkpoint(model, optimizer, out, step + 1, minutes)
-            if report is not None:
-                model.eval()
-                row |= report(step + 1)
-                model.train()
-            with (out / "log.jsonl").open("a") as log:
-                log.write(json.dumps(row) + "\n")
-        if ended:
-            return
+    return loss.item()
+
+
+def _log(
+    model: nn.Module,
+    row: dict[str, float],
+    report: Callable[[int], dict[str, float]] | None,
+    out: Path,
+) -> None:
+    if report is not None:
+        model.eval()
+        row |= report(int(row["step"]))
+        model.train()
+    with (out / "log.jsonl").open("a") as log:
+        log.write(json.dumps(row) + "\n")
 
 
 def _checkpoint(

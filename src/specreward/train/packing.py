@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from specreward.errors import InputError
+
 __all__ = ["Batch", "Row", "collate"]
 
 
@@ -32,7 +34,13 @@ class Row:
     _last: list[int] = field(default_factory=list)  # place of the last token of each segment
 
     def add(self, tokens: Sequence[int], parent: int = -1) -> int:
-        """Append a segment; returns its index."""
+        """Append a segment of one token or more; returns its index.
+
+        Raises:
+            InputError: The segment is empty.
+        """
+        if not tokens:
+            raise InputError("expected a segment of at least one token, got an empty one")
         start = self._ends[parent] if parent >= 0 else 0
         index = len(self._parents)
         self.tokens += tokens
@@ -43,11 +51,17 @@ class Row:
         self._last.append(len(self.tokens) - 1)
         return index
 
-    def write(self, tokens: Sequence[int], parent: int) -> int:
-        """Append a segment of which every token is to be predicted, the first from its parent."""
+    def write(self, tokens: Sequence[int], parent: int, times: int = 1) -> int:
+        """Append a segment of which every token is to be predicted, the first from its parent.
+
+        Args:
+            tokens: Of the segment.
+            parent: The segment that it follows.
+            times: How often each of its tokens counts in the loss.
+        """
         index = self.add(tokens, parent)
         places = [self._last[parent], *range(len(self.tokens) - len(tokens), len(self.tokens) - 1)]
-        self.targets += zip(places, [float(t) for t in tokens], strict=True)
+        self.targets += times * list(zip(places, [float(t) for t in tokens], strict=True))
         return index
 
     def label(self, segment: int, value: float) -> None:

@@ -14,17 +14,27 @@ import json
 import os
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path as File
 
 import torch
 from torch import nn
 
 from specreward.generate.vocabulary import Vocabulary
+from specreward.train.calibrate import measure
 from specreward.train.packing import Batch, Row, collate
 from specreward.types import Path, Policy, Problem, Task
 
-__all__ = ["Labelled", "batch_of", "collect", "logits_of", "read_pool", "write_pool"]
+__all__ = [
+    "Labelled",
+    "batch_of",
+    "collect",
+    "drawn_once",
+    "logits_of",
+    "quality_of",
+    "read_pool",
+    "write_pool",
+]
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,14 @@ def read_pool(file: File) -> list[Labelled]:
     return [Labelled(r["prefix"], tuple((s, float(y)) for s, y in r["steps"])) for r in records]
 
 
+def drawn_once(file: File, draw: Callable[[], Iterable[Labelled]]) -> list[Labelled]:
+    """The pool in a file; drawn and written there first where there is no such file."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_pool(draw(), file)
+    return read_pool(file)
+
+
 def batch_of(
     items: Sequence[Labelled], words: Vocabulary, per_row: int, rng: random.Random, most: int = 8
 ) -> Batch:
@@ -119,7 +137,7 @@ def batch_of(
 def logits_of(
     model: nn.Module, words: Vocabulary, items: Sequence[Labelled]
 ) -> tuple[list[float], list[float]]:
-    """Raw logits and labels of every step, in order."""
+    """Raw logits and labels of every step of the items, the two in the same order."""
     logits: list[float] = []
     labels: list[float] = []
     rng = random.Random(0)
@@ -129,3 +147,10 @@ def logits_of(
         logits += out.tolist()
         labels += batch.targets.tolist()
     return logits, labels
+
+
+def quality_of(model: nn.Module, words: Vocabulary, items: Sequence[Labelled]) -> dict[str, float]:
+    """The model's quality on items that it was not trained on, as entries for the log."""
+    logits, labels = logits_of(model, words, items)
+    found = asdict(measure(logits, labels, temperature=1.0))
+    return {f"held_out_{name}": value for name, value in found.items()}

@@ -52,7 +52,7 @@ def best(judged: Sequence[Judgement]) -> Judgement:
 
 def none_kept(judged: Sequence[Judgement]) -> bool:
     """Whether a family has children and all were rejected."""
-    return bool(judged) and not any([item.kept for item in judged])
+    return bool(judged) and not any(item.kept for item in judged)
 
 
 @final

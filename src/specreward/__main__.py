@@ -1,0 +1,6 @@
+"""``python -m specreward``: the command line."""
+
+from specreward.cli import main
+
+if __name__ == "__main__":
+    main()
