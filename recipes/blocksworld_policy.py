@@ -41,12 +41,13 @@ def trajectory(graph: BlocksGraph, far: NDArray[np.int64], rng: random.Random, n
     states: list[int] = []
     here = -1
     while len(states) < n:
-        if here < 0 or far[here] == 0:
+        if here < 0:
             here = int(
                 rng.choice(np.flatnonzero(far == rng.randint(1, rng.randint(1, int(far.max())))))
             )
         states.append(here)
         if far[here] == 0:
+            here = -1
             continue
         moves = list(graph.moves[here].values())
         best = [m for m in moves if far[m] < far[here]]

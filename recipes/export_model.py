@@ -97,7 +97,7 @@ def reward_scores(quality: dict[str, float]) -> str:
         "temperature": f"{quality['temperature']:.3f}",
     }
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
-    head = ["On the policy's rollouts on `tune` problems:", "", "| | |", "|---|---|"]
+    head = ["On the policy's rollouts on problems that were held out:", "", "| | |", "|---|---|"]
     return "\n".join([*head, *lines])
 
 

@@ -2,8 +2,8 @@
 
 Data: steps labelled exactly. Six in ten come from rollouts of the policy on training problems, the
 rest from walks with good and bad steps of a state labelled. No problem is in a Game of 24 file (see
-game24_policy.py). Calibrated (temperature) and measured on rollouts on ``tune`` problems; the test
-split, and the ranks 901-1000 of the public file, are not touched.
+game24_policy.py). Calibrated (temperature) and measured on rollouts on further problems of the
+training kind, so that no set of the Game of 24 itself served for anything before it is reported.
 
 Run:    python recipes/game24_srm.py --policy FOLDER --out runs/game24_srm
 Time:   rollouts 3 minutes, training 20 minutes on one CPU thread.  Expect: see docs/models.md.
@@ -40,11 +40,11 @@ def still_solvable(path: Path) -> float:
     return float(solvable(numbers, target))
 
 
-def rollouts(policy: File, split: str, problems: int, seed: int) -> list[Labelled]:
-    """Labelled steps of the policy's rollouts."""
+def rollouts(policy: File, first: int, problems: int, seed: int) -> list[Labelled]:
+    """Labelled steps of the policy's rollouts, on problems from the ``first`` one on."""
     task = Game24()
     lm = EmbeddedLanguageModel.load(policy, threads=1)
-    starts = task.generate(problems, split, seed)
+    starts = task.generate(first + problems, "train", seed)[first:]
     return collect(task, TaskPolicy(lm, task=task, seed=seed), starts, 12, still_solvable)
 
 
@@ -70,11 +70,11 @@ def main(words: Sequence[str] | None = None) -> None:
     begin(args)
     pool = drawn_once(
         args.out / "rollouts-train.jsonl",
-        lambda: rollouts(args.policy, "train", args.problems, args.seed),
+        lambda: rollouts(args.policy, 0, args.problems, args.seed),
     )
     held_out = drawn_once(
-        args.out / "rollouts-tune.jsonl",
-        lambda: rollouts(args.policy, "tune", args.held_out, args.seed),
+        args.out / "rollouts-held-out.jsonl",
+        lambda: rollouts(args.policy, args.problems, args.held_out, args.seed),
     )
     model = Decoder(SHAPE)
 

@@ -40,11 +40,9 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
     "verifier": {
         "rap_evaluation": "specreward.verify.rap_evaluation:RapEvaluation",
         "scored": "specreward.verify.scored:RewardScores",
-        "select_one": "specreward.verify.select_one:SelectOne",
         "self_evaluation": "specreward.verify.self_evaluation:SelfEvaluation",
         "speculative": "specreward.verify.speculative:Speculative",
         "threshold": "specreward.verify.threshold:Threshold",
-        "tilted": "specreward.verify.tilted:Tilted",
     },
     "proposal": {
         "geometric_mean": "specreward.verify.proposal:GeometricMean",
@@ -68,7 +66,9 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
     "accept": {
         "at_least": "specreward.verify.accept:AtLeast",
         "everything": "specreward.verify.accept:Everything",
+        "select_one": "specreward.verify.select_one:SelectOne",
         "thin": "specreward.verify.accept:Thin",
+        "tilted": "specreward.verify.tilted:Tilted",
     },
     "redraw": {"redraw": "specreward.verify.redraw:Redraw"},
     "pick": {

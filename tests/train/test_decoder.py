@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from specreward.train.decoder import Decoder, Shape  # noqa: E402
+from specreward.train.decoder import Decoder, Shape, verdict_model  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -43,6 +43,15 @@ def test_a_tied_head_is_the_embedding_and_learns_with_it():
 def test_an_untrained_reward_is_one_half():
     assert (out(Decoder(replace(SHAPE, outputs=1))).sigmoid() == 0.5).all()
     assert out(Decoder(SHAPE)).std() > 0.1
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_reward_of_two_verdicts_is_how_much_likelier_one_is(tied):
+    net = Decoder(replace(SHAPE, tied=tied))
+    reward = verdict_model(net, good=7, bad=4)
+    assert reward.shape == replace(SHAPE, outputs=1)
+    expected = out(net)[..., 7] - out(net)[..., 4]
+    torch.testing.assert_close(out(reward)[..., 0], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_only_the_distance_between_positions_counts():

@@ -87,6 +87,19 @@ def test_every_token_that_is_written_is_predicted_from_the_one_before_it(net):
     torch.testing.assert_close(token_loss(net, batch), expected, atol=1e-5, rtol=1e-5)
 
 
+def test_what_is_written_may_count_more_than_once(net):
+    def written(*parts):
+        row = Row()
+        root = row.add(ROOT)
+        for tokens, times in parts:
+            row.write(tokens, root, times)
+        return token_loss(net, collate([row]))
+
+    one, other = written((LEFT, 1)), written((RIGHT, 1))
+    expected = (2 * 3 * one + 3 * other) / (2 * 3 + 3)  # tokens times how often they count
+    torch.testing.assert_close(written((LEFT, 3), (RIGHT, 1)), expected)
+
+
 def test_a_label_stands_at_the_end_of_its_segment():
     row = tree()
     row.label(2, 1.0)

@@ -18,13 +18,14 @@ from specreward.tasks.blocksworld import Blocksworld  # noqa: E402
 from specreward.tasks.countdown import canonical_numbers, solvable  # noqa: E402
 from specreward.tasks.game24 import Game24  # noqa: E402
 from specreward.train.blocks_graph import BlocksGraph  # noqa: E402
-from specreward.train.rollouts import write_pool  # noqa: E402
+from specreward.train.rollouts import Labelled, write_pool  # noqa: E402
 from specreward.types import Path, Step  # noqa: E402
 
 pytestmark = pytest.mark.train
 
 POLICIES = ("arithmetic", "blocksworld", "game24")
 REWARDS = ("blocksworld", "game24")
+ACTIONS = ("pick-up", "put-down", "stack", "unstack")
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +119,7 @@ def test_a_reward_model_is_trained_on_rollouts_and_packaged(recipe, tmp_path, ta
 def some_items(module, task):
     rng = random.Random(0)
     if task == "blocksworld":
-        return module.walk(BlocksGraph(3), rng, 8)
+        return items(BlocksGraph(3), rng)
     numbers = canonical_numbers([4, 6, 20])
     return [module.labelled(Fraction(24), numbers, rng) for _ in range(4)]
 
@@ -169,7 +170,7 @@ def test_every_plan_is_a_shortest_one_and_every_verdict_exact(recipe, graph):
         row = module.make_row(graph, random.Random(seed))
         for before, said in branches(row, module.WORDS):
             body, _, ask = before.partition(" ; left ")
-            if not ask and said.split()[0] not in ("pick-up", "put-down", "stack", "unstack"):
+            if not ask and said.split()[0] not in ACTIONS:
                 continue
             state, goal = read_prompt(body)
             if not ask:
@@ -203,26 +204,63 @@ def test_distances_of_the_graph_are_those_of_the_task(graph):
                 assert graph.states[here].after(action) == graph.states[there]
 
 
+def items(graph, rng):
+    """Prefixes with exact labels, as rollouts give them."""
+    made = []
+    for here in rng.sample(range(len(graph.states)), 8):
+        goal = graph.random_goal(rng)
+        far = graph.distances(goal)
+        steps = [(f"{a} ;", float(far[b] < far[here])) for a, b in graph.moves[here].items()]
+        prefix = f"{blocksworld_text.prompt(goal, graph.states[here])} "
+        made.append(Labelled(prefix, tuple(steps)))
+    return made
+
+
+def check_verdicts(row, words):
+    """Each verdict of a row against the task's own search; returns how many of each there are."""
+    found = {"good": 0, "bad": 0}
+    for before, said in branches(row, words):
+        if said in found:
+            body, action, _ = before.split(" ;")
+            state, goal = read_prompt(body)
+            nearer = distance(state.after(action.strip()), goal) < distance(state, goal)
+            assert nearer == (said == "good")
+            found[said] += 1
+    return found
+
+
 def test_a_blocksworld_action_is_good_where_the_goal_is_nearer_after_it(recipe, graph):
     module = recipe("blocksworld_srm")
     rng = random.Random(0)
-    for item in [module.with_new_names(item, rng) for item in module.walk(graph, rng, 12)]:
-        state, goal = read_prompt(item.prefix.removesuffix(" ; "))
-        assert {step.removesuffix(" ;") for step, _ in item.steps} == set(state.actions())
-        for step, label in item.steps:
-            there = distance(state.after(step.removesuffix(" ;")), goal)
-            assert label == (there < distance(state, goal))
-        module.WORDS.encode(item.prefix)
+    row = module.walk(graph, rng)
+    assert min(check_verdicts(row, module.WORDS).values()) > 3
+    assert min(check_verdicts(module.judged(items(graph, rng), rng), module.WORDS).values()) > 3
+    plans = 0
+    for before, said in branches(row, module.WORDS):
+        if before.count(";") == 1 and said.split()[0] in ACTIONS and said.count(";") > 1:
+            state, goal = read_prompt(before.removesuffix(" ;"))
+            actions = said.removesuffix(" ;").split(" ; ")
+            assert len(actions) == distance(state, goal)
+            plans += 1
+    assert plans > 2
+
+
+def test_a_verdict_counts_more_than_a_word_of_a_plan(recipe, graph):
+    module = recipe("blocksworld_srm")
+    row = module.judged(items(graph, random.Random(0)), random.Random(0))
+    places = [place for place, _ in row.targets]
+    assert {places.count(place) for place in places} == {module.VERDICTS}
 
 
 def test_renamed_items_read_as_the_task_writes_them(recipe, graph):
     module = recipe("blocksworld_srm")
     rng = random.Random(1)
-    for item in module.walk(graph, rng, 20):
+    for item in items(graph, rng):
         new = module.with_new_names(item, rng)
         state, goal = read_prompt(new.prefix.removesuffix(" ; "))
         written = blocksworld_text.prompt(goal, state)
         assert module.WORDS.encode(new.prefix) == module.WORDS.encode(written)
+        assert {step.removesuffix(" ;") for step, _ in new.steps} == set(state.actions())
 
 
 def test_rollouts_are_labelled_the_same_way(recipe):

@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import ClassVar, Protocol, final
 
 from specreward.errors import InputError
 from specreward.types import Candidate, Models
+from specreward.verify.citations import RAP
 from specreward.voting import best, weighted_majority
 
 __all__ = ["AnswerAggregation", "Highest", "MaxReward", "Pick", "WeightedVote"]
@@ -99,6 +100,14 @@ class Highest:
 class WeightedVote:
     """The answer with the largest sum of scores; needs scores of at least 0."""
 
+    __cite__: ClassVar[str] = """@misc{li2022making,
+  title = {Making Large Language Models Better Reasoners with Step-Aware Verifier},
+  author = {Li, Yifei and Lin, Zeqi and Zhang, Shizhuo and Fu, Qiang and Chen, Bei and
+            Lou, Jian-Guang and Chen, Weizhu},
+  year = {2022},
+  note = {arXiv:2206.02336}
+}"""
+
     def __call__(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """One of ``candidates``, or None where there is none."""
         answers = [models.task.answer(candidate.path) for candidate in candidates]
@@ -109,6 +118,8 @@ class WeightedVote:
 @dataclass(frozen=True, kw_only=True)
 class MaxReward:
     """The candidate with the highest mean score of its steps (the output rule of RAP)."""
+
+    __cite__: ClassVar[str] = RAP
 
     def __call__(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """One of ``candidates``, or None where there is none."""
@@ -126,6 +137,8 @@ class AnswerAggregation:
 
     An edge counts once for each answer that it leads to; needs scores of at least 0.
     """
+
+    __cite__: ClassVar[str] = RAP
 
     def __call__(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """One of ``candidates``, or None where there is none."""

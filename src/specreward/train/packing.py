@@ -58,7 +58,12 @@ class Row:
             tokens: Of the segment.
             parent: The segment that it follows.
             times: How often each of its tokens counts in the loss.
+
+        Raises:
+            InputError: The segment is empty, or has no parent.
         """
+        if parent < 0:
+            raise InputError("expected a parent from which to predict the first token, got none")
         index = self.add(tokens, parent)
         places = [self._last[parent], *range(len(self.tokens) - len(tokens), len(self.tokens) - 1)]
         self.targets += times * list(zip(places, [float(t) for t in tokens], strict=True))

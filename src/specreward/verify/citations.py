@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LETS_VERIFY", "SPECULATIVE_REWARD_MODEL", "TREE_OF_THOUGHTS"]
+__all__ = ["LETS_VERIFY", "RAP", "SPECULATIVE_REWARD_MODEL", "TREE_OF_THOUGHTS"]
 
 SPECULATIVE_REWARD_MODEL = """@inproceedings{gu2025speculative,
   title = {Speculative Reward Model Boosts Decision Making Ability of {LLM}s Cost-Effectively},
@@ -29,4 +29,13 @@ LETS_VERIFY = """@misc{lightman2023lets,
             Sutskever, Ilya and Cobbe, Karl},
   year = {2023},
   note = {arXiv:2305.20050}
+}"""
+
+RAP = """@inproceedings{hao2023reasoning,
+  title = {Reasoning with Language Model is Planning with World Model},
+  author = {Hao, Shibo and Gu, Yi and Ma, Haodi and Hong, Joshua Jiahua and Wang, Zhen and
+            Wang, Daisy Zhe and Hu, Zhiting},
+  booktitle = {Conference on Empirical Methods in Natural Language Processing},
+  year = {2023},
+  note = {arXiv:2305.14992}
 }"""

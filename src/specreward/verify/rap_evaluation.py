@@ -28,6 +28,7 @@ from typing import ClassVar, final
 from specreward.errors import EngineError, InputError
 from specreward.types import Judgement, Models, Path, Scored, Siblings, Task
 from specreward.verify.checks import number
+from specreward.verify.citations import RAP
 from specreward.verify.families import Drawn, added, distinct
 from specreward.verify.softmax import log_softmax
 
@@ -64,14 +65,7 @@ class RapEvaluation:
 
     alpha: float = 0.5
 
-    __cite__: ClassVar[str] = """@inproceedings{hao2023reasoning,
-  title = {Reasoning with Language Model is Planning with World Model},
-  author = {Hao, Shibo and Gu, Yi and Ma, Haodi and Hong, Joshua Jiahua and Wang, Zhen and
-            Wang, Daisy Zhe and Hu, Zhiting},
-  booktitle = {Conference on Empirical Methods in Natural Language Processing},
-  year = {2023},
-  note = {arXiv:2305.14992}
-}"""
+    __cite__: ClassVar[str] = RAP
 
     def __post_init__(self) -> None:
         number("rap_evaluation alpha", self.alpha, 0, 1)
