@@ -3,9 +3,9 @@
     python benchmarks/srm.py [--only blocksworld-bfs ...] [--work runs/srm] [--limit N]
 
 Every comparison is one call of ``specreward compare`` into a folder of its own under ``--work``, so
-that a run which was stopped goes on. One line for each strategy is written to
-``benchmarks/results/srm.jsonl``: accuracy with interval, cost, and ratios to the first strategy of its
-comparison, which is always self-evaluation at its published settings.
+that a run which was stopped goes on. One line for each strategy goes to
+``benchmarks/results/srm.jsonl``: accuracy with interval, cost, and ratios to the first strategy of
+its comparison, which is always self-evaluation at its published settings.
 
 Problems are public and were never used to train, tune or choose anything: up to 40 of each plan
 length from the LLM-reasoners split files (Blocksworld), ranks 901-1000 and the 200 hardest ranks
@@ -106,7 +106,7 @@ def rows(name: str, folder: Path, command: list[str]) -> list[dict[str, object]]
         "task": summary["task"],
         "seed": summary["seed"],
         "commit": commit.stdout.strip(),
-        "date": datetime.date.today().isoformat(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "command": " ".join(["python", "benchmarks/srm.py", "--only", name]),
     }
     keep = ("spec", "n", "accuracy", "accuracy_interval", "acceptance", "per_problem", "usage")
