@@ -31,6 +31,8 @@ DATA = Path(os.environ.get("SPECREWARD_DATA", HERE.parent.parent / "shared" / "d
 
 SE, SRM = "verify=self_evaluation()", "verify=speculative()"
 CONTROLS = [
+    "verify=speculative(target=luce(temperature=2.0))",
+    "verify=speculative(target=luce(temperature=4.0))",
     "verify=speculative(alpha=1.0)",
     "verify=speculative(ratio=llm_over_srm())",
     "verify=scored()",
@@ -60,9 +62,7 @@ def comparisons() -> dict[str, list[str]]:
         width, rest = host.split("(")[1].split(",", 1)
         alphas = [host.format(f"verify=speculative(alpha={a})") for a in (0.0, 0.25, 0.75)]
         widths = [f"bfs({w},{rest}".format(SRM) for w in (1, 3, 20) if str(w) != width]
-        temperatures = [
-            host.format(f"verify=speculative(target=luce(temperature={t}))") for t in (0.5, 2.0)
-        ]
+        temperatures = [host.format("verify=speculative(target=luce(temperature=0.5))")]
         drawn = [
             host.replace("n=8, ", "").format(f"n={n}, {SRM}") for n in (2, 4, 8, 16)
         ]

@@ -34,7 +34,7 @@ from specreward.train.rollouts import Labelled, collect, drawn_once, logits_of, 
 from specreward.types import Path
 
 SHAPE = Shape(
-    vocabulary=len(WORDS), outputs=len(WORDS), width=64, layers=4, heads=4, hidden=176, tied=True
+    vocabulary=len(WORDS), outputs=len(WORDS), width=64, layers=4, heads=4, hidden=175, tied=True
 )
 GOOD, BAD = WORDS.encode("good bad")
 VERDICTS = 4

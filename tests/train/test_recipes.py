@@ -24,7 +24,6 @@ from specreward.types import Path, Step  # noqa: E402
 pytestmark = pytest.mark.train
 
 POLICIES = ("arithmetic", "blocksworld", "game24")
-REWARDS = ("blocksworld", "game24")
 ACTIONS = ("pick-up", "put-down", "stack", "unstack")
 
 
@@ -90,15 +89,19 @@ def test_a_policy_is_trained_and_packaged(recipe, tmp_path, task):
     assert not (tmp_path / "other").exists()
 
 
-@pytest.mark.parametrize("task", REWARDS)
-def test_a_reward_model_is_trained_on_rollouts_and_packaged(recipe, tmp_path, task):
+@pytest.mark.parametrize(
+    ("task", "first", "held_out"), [("blocksworld", "train", "tune"), ("game24", 0, "held-out")]
+)
+def test_a_reward_model_is_trained_on_rollouts_and_packaged(
+    recipe, tmp_path, task, first, held_out
+):
     run_policy(recipe, task, tmp_path / "p")
     export(task, "policy", tmp_path / "p", tmp_path / f"{task}-policy")
     module = recipe(f"{task}_srm")
     # Two steps of training do not make a policy that writes a legal step.
-    assert module.rollouts(tmp_path / f"{task}-policy", "train", 2, 0) == []
+    assert module.rollouts(tmp_path / f"{task}-policy", first, 2, 0) == []
     (tmp_path / "r").mkdir()
-    for split in ("train", "tune"):
+    for split in ("train", held_out):
         write_pool(some_items(module, task), tmp_path / f"r/rollouts-{split}.jsonl")
     words = ["--policy", str(tmp_path / f"{task}-policy"), "--out", str(tmp_path / "r")]
     module.main([*words, "--steps", "2"])
@@ -315,6 +318,18 @@ def test_game24_roots_keep_off_the_game(recipe):
         target = module.random_target(rng)
         numbers = module.random_numbers(target, rng)
         assert target != 24 or len(numbers) < 4 or max(numbers) > 13
+
+
+def test_what_calibrates_game24_is_not_what_trained_it_and_not_the_game(recipe, monkeypatch):
+    module = recipe("game24_srm")
+    monkeypatch.setattr(module.EmbeddedLanguageModel, "load", lambda *_, **__: None)
+    monkeypatch.setattr(module, "collect", lambda task, policy, problems, *_: problems)
+    trained, held_out = module.rollouts("", 0, 30, 0), module.rollouts("", 30, 20, 0)
+    assert (len(trained), len(held_out)) == (30, 20)
+    assert not {p.question for p in trained} & {p.question for p in held_out}
+    for problem in held_out:
+        numbers, arrow, _ = problem.question.partition(" -> ")
+        assert arrow or max(map(int, numbers.split())) > 13
 
 
 def test_game24_steps_are_labelled_by_what_they_leave(recipe):
