@@ -4,7 +4,7 @@ import pytest
 
 from specreward import embedded
 from specreward.assemble import EMBEDDED, Engines, engines_for, sources, wire
-from specreward.errors import UnknownName
+from specreward.errors import InputError, UnknownName
 from specreward.prices import Price, Prices
 from specreward.run import run
 from specreward.spec import parse
@@ -106,7 +106,7 @@ def test_the_embedded_policy_counts_for_the_budget(monkeypatch):
 
 def test_sources_and_what_they_do_not_have():
     assert EMBEDDED in sources()
-    with pytest.raises(UnknownName, match="toy"):
+    with pytest.raises(InputError, match="toy"):
         engines_for(TASK)
     with pytest.raises(UnknownName, match="did you mean 'embedded'"):
         engines_for(TASK, "embeded")

@@ -1,6 +1,18 @@
-"""``python -m specreward``: the command line."""
+"""``specreward`` and ``python -m specreward``: the command line, interruptible from its first import."""
 
-from specreward.cli import main
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        from specreward.cli import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from specreward.errors import nearest
+from specreward.errors import InputError
 from specreward.generate.embedded import EmbeddedLanguageModel
 from specreward.reward.embedded import EmbeddedValueModel
 
@@ -37,13 +37,16 @@ def embedded_models(
         folder: Where ``<task>-policy`` and ``<task>-srm`` lie; by default the package's own.
 
     Raises:
-        UnknownName: The task has no embedded models; the message names those that have.
-        InputError: A folder is damaged.
+        InputError: The task has no embedded models (the message names those that have), or a
+            folder is damaged.
     """
     models = _own() if folder is None else folder
     known = embedded_tasks(models)
     if task not in known:
-        raise nearest(task, known, "task with embedded models")
+        raise InputError(
+            f"there are no embedded models for the task {task!r}: those in the package are for "
+            f"{', '.join(known) or 'none'}; name other models, or train some with recipes/"
+        )
     return (
         EmbeddedLanguageModel.load(models / f"{task}-policy", threads=threads),
         EmbeddedValueModel.load(models / f"{task}-srm", threads=threads),

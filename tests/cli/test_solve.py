@@ -89,6 +89,7 @@ def test_ctrl_c_ends_with_one_line(call, toy_plugin):
         (["toi"], "did you mean 'toy'"),
         (["toy", "x", "-s", "mtcs()"], "did you mean 'mcts'"),
         (["toy", ""], "empty line"),
+        (["blocksworld", "missing.pddl"], "no file 'missing.pddl'"),
         (["bfs()"], "expected a task"),
         (["toy", "x", "--models", "embeded"], "did you mean 'embedded'"),
         (["toy", "x", "--budget", "tokens=0"], "above 0"),

@@ -93,6 +93,13 @@ def test_what_generate_makes_can_be_read_again(call, tmp_path):
     assert "split" in call("generate", "blocksworld", "--split", "tset").stderr
 
 
+def test_generate_names_the_file_that_cannot_be_written(call, tmp_path):
+    refused = call("generate", "toy", "--out", tmp_path / "none" / "out.jsonl")
+    assert refused.exit_code == 2
+    assert "expected a file that can be written" in refused.stderr
+    assert ".part" not in refused.stderr
+
+
 def test_validate_tells_a_task_that_judges_wrongly(call, monkeypatch):
     from specreward.testing import ToyTask
 

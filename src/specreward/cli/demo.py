@@ -26,10 +26,10 @@ def demo(
     """Solve fresh problems twice: the language model grades its own steps, or the reward model."""
     for text in TASKS:
         task = parse(text, "task")
-        notes().print(f"{text}: {limit} problems", style="dim", markup=False)
         begun = time.perf_counter()
-        comparison = Comparison(models=assemble(task, seed=seed))
         problems = generated(task, limit, "test", seed)
+        notes().print(f"{text}: {limit} problems", style="dim", markup=False)
+        comparison = Comparison(models=assemble(task, seed=seed))
         found = rows(comparison.arms(read_strategies(HOST), problems), seed)
         taken = time.perf_counter() - begun
         results().print(comparison_table(found, f"{text}, {limit} problems, {taken:.0f} s"))

@@ -78,10 +78,20 @@ def _check_same(folder: Path, file: Path, command: Mapping[str, object]) -> None
     other = known if isinstance(known, dict) else {}
     for key in [*command, *[key for key in other if key not in command]]:
         if other.get(key) != command.get(key):
+            where, there, now = _difference(key, other.get(key), command.get(key))
             raise InputError(
-                f"{folder} holds the results of another command ({key}: there {other.get(key)!r}, "
-                f"now {command.get(key)!r}): give another --output, or the same command to go on"
+                f"{folder} holds the results of another command ({where}: there {there!r}, "
+                f"now {now!r}): give another --output, or the same command to go on"
             )
+
+
+def _difference(where: str, there: object, now: object) -> tuple[str, object, object]:
+    """The first setting that differs, looked for inside of objects too."""
+    if isinstance(there, dict) and isinstance(now, dict):
+        for key in [*now, *[key for key in there if key not in now]]:
+            if there.get(key) != now.get(key):
+                return _difference(f"{where}.{key}", there.get(key), now.get(key))
+    return where, there, now
 
 
 def run_file(run: Path) -> Path:

@@ -10,6 +10,7 @@ import typer
 from specreward.cli.inputs import generated
 from specreward.cli.options import Number, Seed, Split, TaskText
 from specreward.cli.screen import say
+from specreward.errors import StoreError
 from specreward.report.files import as_lines, write_whole
 from specreward.spec import parse
 from specreward.types import Problem
@@ -29,7 +30,13 @@ def generate(
     if out is None:
         say(text.rstrip("\n"))
     else:
-        write_whole(out, text)
+        try:
+            write_whole(out, text)
+        except OSError as error:
+            raise StoreError(
+                f"expected a file that can be written, got {out}: {error.strerror or error}; "
+                "give another --out"
+            ) from error
 
 
 def _line(problem: Problem) -> dict[str, object]:

@@ -126,4 +126,11 @@ def text_problems(task: Task, text: str | None, seed: int) -> list[Problem]:
         is_file = text == "-" or (bool(text.strip()) and Path(text).exists())
     except OSError:  # too long for a path, so that it is a problem
         is_file = False
-    return file_problems(task, text) if is_file else [task.parse(text)]
+    if is_file:
+        return file_problems(task, text)
+    try:
+        return [task.parse(text)]
+    except InputError as error:
+        if Path(text).suffix and not any(letter.isspace() for letter in text):
+            raise InputError(f"expected a problem or a file, got no file {text!r}") from error
+        raise

@@ -22,10 +22,10 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import ClassVar, final
 
+from specreward.checks import number, rule, whole
 from specreward.search.expand import conclude, deepest, expand, ranked
 from specreward.search.pick import Highest, Pick
 from specreward.types import Candidate, Models, Path, Problem, Result, Verifier
-from specreward.verify.checks import number, rule, whole
 from specreward.verify.scored import RewardScores
 
 __all__ = ["BestFirst"]

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
+from specreward.checks import number, rule, whole
 from specreward.search.expand import conclude, judge
 from specreward.search.pick import Highest, Pick
 from specreward.types import Candidate, Models, Path, Problem, Result, Siblings, Verifier
-from specreward.verify.checks import number, rule, whole
 from specreward.verify.scored import RewardScores
 
 __all__ = ["BestOfN"]

@@ -24,10 +24,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
+from specreward.checks import number, rule, whole
 from specreward.search.expand import conclude, deepest, expand, ranked
 from specreward.search.pick import Highest, Pick
 from specreward.types import Candidate, Models, Path, Problem, Result, Verifier
-from specreward.verify.checks import number, rule, whole
 from specreward.verify.citations import TREE_OF_THOUGHTS
 from specreward.verify.scored import RewardScores
 

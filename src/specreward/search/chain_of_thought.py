@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from specreward.checks import number
 from specreward.search.expand import conclude
 from specreward.search.self_consistency import sample
 from specreward.types import Candidate, Models, Problem, Result
-from specreward.verify.checks import number
 
 __all__ = ["ChainOfThought"]
 

@@ -26,10 +26,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
+from specreward.checks import number, rule, whole
 from specreward.search.expand import conclude, deepest, expand, ranked
 from specreward.search.pick import MaxReward, Pick
 from specreward.types import Candidate, Models, Path, Problem, Result, Verifier
-from specreward.verify.checks import number, rule, whole
 from specreward.verify.rap_evaluation import RapEvaluation
 from specreward.verify.scored import RewardScores
 

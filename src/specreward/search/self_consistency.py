@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
+from specreward.checks import number, whole
 from specreward.search.expand import conclude
 from specreward.types import Candidate, Judgement, Models, Path, Problem, Result
-from specreward.verify.checks import number, whole
 from specreward.voting import majority, shares
 
 __all__ = ["SelfConsistency"]

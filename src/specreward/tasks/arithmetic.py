@@ -22,6 +22,7 @@ from hashlib import blake2b
 from typing import ClassVar, final
 
 from specreward.answers import number, number_text, same_number
+from specreward.checks import span, whole
 from specreward.errors import InputError
 from specreward.seeds import derive
 from specreward.tasks import arithmetic_text as text
@@ -68,15 +69,10 @@ class Arithmetic:
   journal={arXiv preprint arXiv:2110.14168}, year={2021}}"""
 
     def __post_init__(self) -> None:
-        low, high = self.steps
-        if not 1 <= low <= high <= 8:
-            raise InputError(f"steps: expected (fewest, most) from 1 to 8, got {self.steps!r}")
-        if not 20 <= self.largest <= text.LARGEST:
-            raise InputError(f"largest: expected 20 to {text.LARGEST}, got {self.largest!r}")
-        if not 0 <= self.distractors <= 3:
-            raise InputError(f"distractors: expected 0 to 3, got {self.distractors!r}")
-        if self.limit < high:
-            raise InputError(f"limit: expected at least the {high} of steps, got {self.limit!r}")
+        span("steps", self.steps, 1, 8)
+        whole("largest", self.largest, 20, text.LARGEST)
+        whole("distractors", self.distractors, 0, 3)
+        whole("limit", self.limit, self.steps[1])
 
     # ------------------------------------------------------------------ problems
 

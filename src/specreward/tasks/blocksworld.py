@@ -19,6 +19,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import ClassVar, final
 
+from specreward.checks import span, whole
 from specreward.errors import InputError
 from specreward.seeds import derive
 from specreward.tasks import blocksworld_text as text
@@ -67,18 +68,14 @@ class Blocksworld:
   booktitle={NeurIPS Datasets and Benchmarks}, year={2023}}"""
 
     def __post_init__(self) -> None:
-        low, high = self.blocks
-        if not 2 <= low <= high <= 8:
-            raise InputError(f"blocks: expected (fewest, most) from 2 to 8, got {self.blocks!r}")
-        if not 1 <= self.lengths[0] <= self.lengths[1]:
-            raise InputError(f"lengths: expected (shortest, longest) from 1, got {self.lengths!r}")
+        span("blocks", self.blocks, 2, 8)
+        span("lengths", self.lengths, 1)
+        whole("slack", self.slack, 0)
         if not self._even_lengths():
             raise InputError(
                 f"lengths: expected an even one among them, as plans between states at rest have, "
                 f"got {self.lengths!r}"
             )
-        if self.slack < 0:
-            raise InputError(f"slack: expected at least 0, got {self.slack!r}")
 
     # ------------------------------------------------------------------ problems
 

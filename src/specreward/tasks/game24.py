@@ -22,6 +22,7 @@ from hashlib import blake2b
 from itertools import combinations_with_replacement
 from typing import ClassVar, final
 
+from specreward.checks import whole
 from specreward.errors import InputError
 from specreward.seeds import derive
 from specreward.tasks import game24_text as text
@@ -60,10 +61,9 @@ class Game24:
   booktitle={NeurIPS}, year={2023}}"""
 
     def __post_init__(self) -> None:
-        if not 2 <= self.count <= 5:
-            raise InputError(f"count: expected 2 to 5 numbers, got {self.count!r}")
-        if self.largest < 1:
-            raise InputError(f"largest: expected at least 1, got {self.largest!r}")
+        whole("target", self.target, 1)
+        whole("count", self.count, 2, 5)
+        whole("largest", self.largest, 1)
 
     # ------------------------------------------------------------------ problems
 

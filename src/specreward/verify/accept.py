@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol, final
 
+from specreward.checks import number
 from specreward.seeds import uniform
 from specreward.types import Path
-from specreward.verify.checks import number
 from specreward.verify.citations import SPECULATIVE_REWARD_MODEL
 
 __all__ = ["Accept", "AtLeast", "Decision", "Everything", "Thin", "Weighed"]

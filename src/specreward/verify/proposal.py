@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from math import log, pow
 from typing import ClassVar, Protocol, final
 
+from specreward.checks import number, positive
 from specreward.errors import InputError
 from specreward.types import Path
-from specreward.verify.checks import number, positive
 from specreward.verify.citations import SPECULATIVE_REWARD_MODEL
 from specreward.verify.families import Drawn, added
 from specreward.verify.softmax import log_softmax

@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from math import exp, isfinite
 from typing import ClassVar, final
 
+from specreward.checks import number
 from specreward.errors import EngineError, InputError
 from specreward.types import Judgement, Models, Path, Scored, Siblings, Task
-from specreward.verify.checks import number
 from specreward.verify.citations import RAP
 from specreward.verify.families import Drawn, added, distinct
 from specreward.verify.softmax import log_softmax

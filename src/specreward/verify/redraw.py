@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from specreward.checks import number, whole
 from specreward.types import Models, Siblings
-from specreward.verify.checks import number, whole
 from specreward.verify.citations import SPECULATIVE_REWARD_MODEL
 
 __all__ = ["Redraw"]

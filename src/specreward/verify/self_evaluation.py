@@ -22,10 +22,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import ClassVar, final
 
+from specreward.checks import number, whole
 from specreward.errors import InputError
 from specreward.seeds import derive
 from specreward.types import Judgement, LanguageModel, Models, Siblings
-from specreward.verify.checks import number, whole
 from specreward.verify.citations import TREE_OF_THOUGHTS
 from specreward.verify.families import distinct, regroup
 

@@ -27,9 +27,9 @@ from math import exp
 from operator import attrgetter
 from typing import ClassVar, final
 
+from specreward.checks import number, rule
 from specreward.types import Judgement, Models, Path, Siblings
 from specreward.verify.accept import Accept, Thin, Weighed
-from specreward.verify.checks import number, rule
 from specreward.verify.citations import SPECULATIVE_REWARD_MODEL
 from specreward.verify.consistency import Consistency, Reciprocal
 from specreward.verify.families import Drawn, distinct

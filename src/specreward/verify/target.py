@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from math import inf, log, log1p
 from typing import ClassVar, Protocol, final
 
-from specreward.verify.checks import positive
+from specreward.checks import positive
 from specreward.verify.citations import SPECULATIVE_REWARD_MODEL
 from specreward.verify.softmax import log_softmax
 

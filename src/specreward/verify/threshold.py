@@ -20,8 +20,8 @@ from dataclasses import KW_ONLY, dataclass, replace
 from operator import attrgetter
 from typing import ClassVar, final
 
+from specreward.checks import number, rule, whole
 from specreward.types import Judgement, Models, Siblings, Verifier
-from specreward.verify.checks import number, rule, whole
 from specreward.verify.citations import TREE_OF_THOUGHTS
 from specreward.verify.scored import RewardScores
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from math import pow
 from typing import ClassVar, final
 
+from specreward.checks import positive
 from specreward.verify.accept import Decision, Weighed, draw
-from specreward.verify.checks import positive
 
 __all__ = ["Tilted"]
 

@@ -6,7 +6,7 @@ from math import inf, isfinite
 
 from specreward.errors import InputError
 
-__all__ = ["number", "positive", "rule", "whole"]
+__all__ = ["number", "positive", "rule", "span", "whole"]
 
 
 def _is_number(value: object) -> bool:
@@ -27,10 +27,23 @@ def positive(name: str, value: float) -> None:
         raise InputError(f"{name}: expected a finite number above 0, got {value!r}")
 
 
-def whole(name: str, value: int, low: int) -> None:
-    """Refuse a setting that is no integer of at least ``low``."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise InputError(f"{name}: expected an integer of at least {low}, got {value!r}")
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def whole(name: str, value: int, low: float, high: float = inf) -> None:
+    """Refuse a setting that is no integer in ``[low, high]``."""
+    if not _is_whole(value) or not low <= value <= high:
+        bounds = f"of at least {low}" if high == inf else f"from {low} to {high}"
+        raise InputError(f"{name}: expected an integer {bounds}, got {value!r}")
+
+
+def span(name: str, value: tuple[int, int], low: int, high: float = inf) -> None:
+    """Refuse a setting that is no pair (least, most) of integers in ``[low, high]``."""
+    pair = isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value))
+    if not pair or not low <= value[0] <= value[1] <= high:
+        bounds = f"of at least {low}" if high == inf else f"from {low} to {high}"
+        raise InputError(f"{name}: expected (least, most), two integers {bounds}, got {value!r}")
 
 
 def rule(name: str, value: object, example: str) -> None:
