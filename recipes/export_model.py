@@ -123,7 +123,7 @@ def card(config: Config, run: Path, recipe: Path, out: Path) -> str:
         hidden=config.hidden,
         words=len(config.vocabulary),
         context=config.context,
-        kilobytes=(out / "weights.bin").stat().st_size // 1000,
+        kilobytes=(out / "weights.data").stat().st_size // 1000,
         data=data,
         recipe=recipe.stem,
         steps=last["step"],

@@ -378,7 +378,7 @@ def test_folders_that_are_no_models(tmp_path):
     with pytest.raises(InputError, match="expected a model folder"):
         EmbeddedLanguageModel.load(tmp_path / "none")
     for name, damage, message in [
-        ("weights.bin", lambda raw: raw[:-2] + b"xx", "damaged"),
+        ("weights.data", lambda raw: raw[:-2] + b"xx", "damaged"),
         ("config.json", lambda raw: raw.replace(b'"heads": 2', b'"heads": 4'), "damaged"),
         ("config.json", lambda raw: raw.replace(b'"heads": 2,', b""), "is not a model's"),
         ("config.json", lambda raw: b"{", "is not a model's"),

@@ -47,7 +47,7 @@ def test_the_folder_says_what_it_holds(tmp_path):
         "config.json",
         "read.onnx",
         "write.onnx",
-        "weights.bin",
+        "weights.data",
     }
 
 
@@ -59,7 +59,7 @@ def test_a_reward_model_has_nothing_to_write(tmp_path):
 def test_half_precision_halves_the_file_and_moves_logprobs_a_little(tmp_path):
     write(tmp_path / "32", precision=np.float32)
     write(tmp_path / "16")
-    sizes = [(tmp_path / bits / "weights.bin").stat().st_size for bits in ("32", "16")]
+    sizes = [(tmp_path / bits / "weights.data").stat().st_size for bits in ("32", "16")]
     assert 0.5 <= sizes[1] / sizes[0] < 0.55
     assert 0 < abs(logprob(tmp_path / "32") - logprob(tmp_path / "16")) < 0.02
 
@@ -67,7 +67,7 @@ def test_half_precision_halves_the_file_and_moves_logprobs_a_little(tmp_path):
 def test_the_revision_follows_weights_and_settings_and_nothing_else(tmp_path):
     base = write(tmp_path / "a").revision
     assert write(tmp_path / "b").revision == base
-    for part in ("weights.bin", "read.onnx", "write.onnx"):
+    for part in ("weights.data", "read.onnx", "write.onnx"):
         assert (tmp_path / "a" / part).read_bytes() == (tmp_path / "b" / part).read_bytes()
     other = tiny.weights() | {"norm.weight": tiny.weights()["norm.weight"] * 1.01}
     changed = [

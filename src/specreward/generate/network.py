@@ -3,7 +3,7 @@
     folder/  config.json   what the model is (Config)
              read.onnx     8 tokens after a past of 0, 8, 16, ... -> outputs, keys, values
              write.onnx    one token in each lane -> outputs; keys and values in place (policy)
-             weights.bin   the weights of both graphs, raw
+             weights.data  the weights of both graphs, raw
 
 What a row gives does not depend on the other rows, bit for bit: each product runs on packed
 weights, where a row's sums are taken in the same order whatever the number of rows, attention runs
@@ -90,10 +90,10 @@ class Config:
         try:
             fields: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
             config = cls(**(fields | {"vocabulary": tuple(fields["vocabulary"])}))
-            weights = (folder / "weights.bin").read_bytes()
+            weights = (folder / "weights.data").read_bytes()
         except OSError as error:
             raise InputError(
-                f"expected a model folder with config.json and weights.bin, got {str(folder)!r}: "
+                f"expected a model folder with config.json and weights.data, got {str(folder)!r}: "
                 f"{error.strerror}; write one with specreward.train.export"
             ) from None
         except (ValueError, TypeError, KeyError) as error:

@@ -88,7 +88,7 @@ def export(
     store = _pack(weights, config, precision)
     config = replace(config, revision=config.hashed(bytes(store.raw)))
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "weights.bin", bytes(store.raw))
+    _write(folder / "weights.data", bytes(store.raw))
     _write(folder / "read.onnx", _read_graph(config, store, rope_theta))
     if config.kind == "policy":
         _write(folder / "write.onnx", _write_graph(config, store, rope_theta))
@@ -147,7 +147,7 @@ def _head(weights: Weights) -> NDArray[np.floating]:
 
 @dataclass
 class _Store:
-    """``weights.bin`` under construction and where each array lies in it."""
+    """``weights.data`` under construction and where each array lies in it."""
 
     raw: bytearray = field(default_factory=bytearray)
     places: dict[str, tuple[int, tuple[int, ...], type[np.floating]]] = field(default_factory=dict)
@@ -217,7 +217,7 @@ class _Graph:
             data_location=TensorProto.EXTERNAL,
         )
         length = int(np.prod(shape)) * dtype.itemsize
-        for key, value in (("location", "weights.bin"), ("offset", place), ("length", length)):
+        for key, value in (("location", "weights.data"), ("offset", place), ("length", length)):
             tensor.external_data.add(key=key, value=str(value))
         self.constants.append(tensor)
         if dtype != np.float32:
