@@ -31,6 +31,7 @@ DATA = Path(os.environ.get("SPECREWARD_DATA", HERE.parent.parent / "shared" / "d
 
 SE, SRM = "verify=self_evaluation()", "verify=speculative()"
 CONTROLS = [
+    "verify=speculative(accept=at_least(0.25))",  # chosen on the tune split (LOG.md)
     "verify=speculative(target=luce(temperature=2.0))",
     "verify=speculative(target=luce(temperature=4.0))",
     "verify=speculative(alpha=1.0)",
