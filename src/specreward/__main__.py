@@ -1,4 +1,4 @@
-"""``specreward`` and ``python -m specreward``: the command line, interruptible from its first import."""
+"""``specreward`` and ``python -m specreward``: interruptible from the first import on."""
 
 import sys
 
