@@ -7,7 +7,7 @@ that a run which was stopped goes on. One line for each strategy goes to
 ``benchmarks/results/srm.jsonl``: accuracy with interval, cost, and ratios to the first strategy of
 its comparison, which is always self-evaluation at its published settings.
 
-Problems are public and nothing was trained or calibrated on them (``at_least(0.25)`` was chosen on
+Problems are public and nothing was trained on them (``at_least(0.25)`` was chosen on
 generated ``tune`` problems, some of which equal reported ones; see LOG.md): up to 40 of each plan
 length from the LLM-reasoners split files (Blocksworld), ranks 901-1000 and the 200 hardest ranks
 before them of Tree of Thoughts' list (Game of 24), as far as the folder of public data holds them.
