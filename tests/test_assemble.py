@@ -110,3 +110,81 @@ def test_sources_and_what_they_do_not_have():
         engines_for(TASK)
     with pytest.raises(UnknownName, match="did you mean 'embedded'"):
         engines_for(TASK, "embeded")
+
+
+# ------------------------------------------------------------------------------- wiring
+
+
+class Elsewhere(Counted):
+    """An engine that takes many calls at once."""
+
+    name = "elsewhere"
+    concurrency = 8
+
+
+class Judged:
+    """A reward model that asks a language model: a long answer is a good one."""
+
+    def __init__(self, lm):
+        self.lm = lm
+        self.names = [lm.name]
+
+    def wired(self, wiring):
+        return Judged(wiring.language_model(self.lm, phase="verdict"))
+
+    async def score(self, paths):
+        texts = [TASK.prompt(Path(path.problem)) for path in paths]
+        await self.lm.complete(texts, range(len(texts)), TASK.sampling)
+        return [path.depth / (path.depth + 1) for path in paths]
+
+
+def searched(engines, spec="bfs(verify=scored())"):
+    return run(parse(spec, "strategy"), PROBLEMS, wire(TASK, engines))
+
+
+def test_calls_to_an_engine_elsewhere_are_not_merged():
+    engine = Elsewhere()
+    searched(Engines(policy=engine), "cot()")
+    assert max(engine.sizes) == 1
+
+
+def test_a_judge_of_its_own_is_metered_as_judge():
+    policy, judge = Counted(), Elsewhere()
+    [first, *_] = searched(Engines(policy=policy, judge=judge), "bfs(verify=self_evaluation())")
+    assert set(first.usage) == {("policy", "propose"), ("judge", "evaluate")}
+    assert judge.sizes
+
+
+def test_a_reward_model_made_of_others_gets_them_metered():
+    judge = Counted()
+    engines = Engines(policy=Counted(), reward=Judged(judge))
+    [first, *_] = searched(engines)
+    assert first.usage["reward", "verdict"].calls == sum(
+        len(judgements) for _, judgements in first.expansions
+    )
+    assert engines.names == ["counted"]
+
+
+def test_one_engine_in_all_its_roles_has_one_merger():
+    engine, other = Counted(), Counted()
+    roles = wire(TASK, Engines(policy=engine, reward=Judged(engine), judge=other))
+    assert roles.policy.lm.lm is roles.reward.lm.lm
+    assert roles.judge.lm is not roles.policy.lm.lm
+
+
+def test_any_reward_model_of_the_user_is_taken_as_it_is():
+    class Own:
+        async def score(self, paths):
+            return [0.5 for _ in paths]
+
+    [first, *_] = searched(Engines(policy=Counted(), reward=Own()))
+    assert set(first.usage) == {("policy", "propose")}
+
+
+def test_what_is_given_replaces_parts_of_a_source():
+    whole = engines_for(parse("game24()", "task"))
+    judge = Counted()
+    part = engines_for(parse("game24()", "task"), judge=judge)
+    assert (part.policy.name, part.judge) == (whole.policy.name, judge)
+    own = engines_for(TASK, policy=judge)
+    assert (own.policy, own.reward, own.names) == (judge, None, ["counted"])

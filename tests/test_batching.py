@@ -5,7 +5,8 @@ import pytest
 
 from specreward.batching import Coalesce, CoalesceValues
 from specreward.errors import EngineError, InputError
-from specreward.ledger import Ledger, Metered
+from specreward.ledger import Ledger
+from specreward.metering import Metered
 from specreward.types import Completion, Sampling, Scored
 
 HOT, COLD = Sampling(temperature=1.0), Sampling(temperature=0.0)

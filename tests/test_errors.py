@@ -20,11 +20,7 @@ BASES = {
 
 
 def _classes():
-    return [
-        found
-        for name in errors.__all__
-        if isinstance(found := getattr(errors, name), type)
-    ]
+    return [found for name in errors.__all__ if isinstance(found := getattr(errors, name), type)]
 
 
 def test_every_error_is_ours_and_a_builtin_one():

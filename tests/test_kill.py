@@ -19,7 +19,7 @@ from pathlib import Path as File
 
 from specreward.batching import Coalesce, CoalesceValues
 from specreward.generate.policy import TaskPolicy
-from specreward.ledger import Metered, MeteredValues
+from specreward.metering import Metered, MeteredValues
 from specreward.records import dump_result, dump_tree
 from specreward.replay import Stored, StoredValues
 from specreward.reward.task_reward import TaskReward

@@ -3,7 +3,8 @@ import asyncio
 import pytest
 
 from specreward.errors import BudgetExhausted, EngineError, InputError
-from specreward.ledger import Budget, Ledger, Metered, MeteredValues, Utf8Bytes
+from specreward.ledger import Budget, Ledger, Utf8Bytes
+from specreward.metering import Metered, MeteredValues
 from specreward.prices import Price, Prices
 from specreward.types import Completion, Sampling, Scored, Usage
 

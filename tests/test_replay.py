@@ -6,7 +6,8 @@ import pytest
 
 from specreward.batching import Coalesce, CoalesceValues
 from specreward.errors import EngineError, StoreError
-from specreward.ledger import Ledger, Metered, MeteredValues
+from specreward.ledger import Ledger
+from specreward.metering import Metered, MeteredValues
 from specreward.replay import Stored, StoredValues
 from specreward.store import Store
 from specreward.types import Completion, Sampling, Scored

@@ -8,7 +8,8 @@ import pytest
 from specreward.batching import Coalesce, CoalesceValues
 from specreward.errors import BudgetExhausted, EngineError, InputError, MissingExtra, StoreError
 from specreward.generate.policy import TaskPolicy
-from specreward.ledger import Budget, Metered, MeteredValues
+from specreward.ledger import Budget
+from specreward.metering import Metered, MeteredValues
 from specreward.replay import Stored, StoredValues
 from specreward.reward.task_reward import TaskReward
 from specreward.run import run, run_async

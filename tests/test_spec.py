@@ -11,10 +11,35 @@ from hypothesis import strategies as st
 
 from specreward.cite import cite
 from specreward.errors import InputError, SpecRewardError, UnknownName
-from specreward.registry import kinds, load, registered
+from specreward.registry import kind_of, kinds, load, registered
 from specreward.search import BFS, MCTS
 from specreward.spec import name_of, parse
 from specreward.verify import RewardScores, SelfEvaluation, Speculative, Threshold
+
+EXAMPLES = {
+    "cascade": "cascade(small=embedded_srm('game24'), large=genrm(embedded_policy('game24')))",
+    "embedded_policy": "embedded_policy('game24')",
+    "embedded_srm": "embedded_srm('game24')",
+    "implicit_prm": (
+        "implicit_prm(policy=embedded_policy('game24'), reference=embedded_policy('blocksworld'))"
+    ),
+    **{
+        name: f"{name}(openai('m'))"
+        for name in ("genrm", "llm_judge", "r_prm", "rrm")
+    },
+}
+"""Objects to begin with, for names that stand for nothing without a value."""
+
+UNCITED = ("checker", "dialect", "languagemodel")
+"""Kinds that are nobody's paper."""
+
+
+def _usual(name: str) -> object:
+    if name in EXAMPLES:
+        return parse(EXAMPLES[name])
+    needed = [f.name for f in fields(load(name)) if f.init and f.default is MISSING]
+    return load(name)(**dict.fromkeys(needed, "name"))
+
 
 FIELDS = [(name, f) for name in registered() for f in fields(load(name)) if f.init]
 
@@ -23,7 +48,7 @@ def _other_values(f: Field, hint: object) -> Iterator[object]:
     """Values to try in place of a field's default."""
     for kind in kinds():
         if getattr(hint, "__name__", "").lower() == kind:
-            yield from (load(name)() for name in registered(kind))
+            yield from (_usual(name) for name in registered(kind))
             yield from (
                 replace(f.default, **{inner.name: value})
                 for inner in fields(f.default)
@@ -34,12 +59,12 @@ def _other_values(f: Field, hint: object) -> Iterator[object]:
         yield not default
     elif isinstance(default, (int, float)):
         yield from (default + 1, default - 1, default / 2, default + 0.25)
-    yield from (2, 0.5, True, "name", (2, 4), (1, 2))
+    yield from (2, 0.5, True, "other", "blocksworld", (2, 4), (1, 2))
 
 
 def _changed(name: str, f: Field) -> object:
     """The default object with another value of one field."""
-    usual = load(name)()
+    usual = _usual(name)
     hint = get_type_hints(load(name))[f.name]
     for value in _other_values(f, hint):
         try:
@@ -53,29 +78,34 @@ def _changed(name: str, f: Field) -> object:
 
 @pytest.mark.parametrize("name", registered())
 def test_every_default_object_round_trips(name):
-    obj = load(name)()
-    assert name_of(obj) == f"{name}()"
-    assert parse(f"{name}()") == parse(name) == obj
-    assert type(parse(name)) is load(name)
+    obj = _usual(name)
+    text = name_of(obj)
+    assert text.startswith(f"{name}(")
+    assert parse(text) == obj
+    assert type(parse(text)) is load(name)
+    if all(f.default is not MISSING for f in fields(obj) if f.init):
+        assert text == f"{name}()"
+        assert parse(name) == obj
 
 
 @pytest.mark.parametrize(("name", "f"), FIELDS, ids=[f"{name}.{f.name}" for name, f in FIELDS])
 def test_every_changed_field_round_trips(name, f):
     obj = _changed(name, f)
     text = name_of(obj)
-    assert text.startswith(f"{name}({f.name}=")
+    assert text.startswith(f"{name}(")
+    assert f"{f.name}=" in text
     assert parse(text) == obj
     assert name_of(parse(text)) == text
 
 
 @pytest.mark.parametrize("name", registered())
 def test_every_registered_object_is_a_config(name):
-    obj = load(name)()
-    assert hash(obj) == hash(load(name)())
+    obj = _usual(name)
+    assert hash(obj) == hash(_usual(name))
     with pytest.raises(FrozenInstanceError):
         obj.anything = 1
     # The largest of some scores is nobody's invention.
-    assert name == "highest" or cite(obj).startswith("@")
+    assert name == "highest" or kind_of(name) in UNCITED or cite(obj).startswith("@")
 
 
 def test_names_are_of_one_kind_only():

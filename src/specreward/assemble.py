@@ -1,7 +1,9 @@
 """From a name of models to the roles of a search: loaded, merged into batches, kept and metered.
 
-    policy, judge   Metered(Coalesce(Stored(engine)))     one engine, told apart by phase
-    reward          MeteredValues(CoalesceValues(StoredValues(engine)))
+    language model   Metered(Coalesce(Stored(engine)))     policy and judge: told apart by phase
+    reward model     the same around its engine, then what reads paths: TaskReward, SolutionReward
+
+An engine elsewhere (``Concurrent``) takes many calls at once: nothing is merged for it.
 
 Other packages bring models under the entry-point group ``specreward.models``: a function from a
 task to ``Engines``, whose docstring begins with one line about them.
@@ -11,19 +13,24 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import final
 
-from specreward.batching import Coalesce, CoalesceValues
+from specreward.batching import Coalesce, CoalesceSolutions, CoalesceValues
+from specreward.engines import Concurrent, LanguageModel, ValueModel
 from specreward.errors import InputError, SpecRewardError, nearest
 from specreward.generate.policy import TaskPolicy
-from specreward.ledger import Metered, MeteredValues, TokenCounter, Utf8Bytes
+from specreward.ledger import TokenCounter, Utf8Bytes
+from specreward.metering import Metered, MeteredSolutions, MeteredValues
 from specreward.prices import Prices
-from specreward.replay import Stored, StoredValues
+from specreward.replay import Stored, StoredSolutions, StoredValues
+from specreward.reward.composed import Composed, Scorer
+from specreward.reward.solutions import SolutionModel, SolutionReward
 from specreward.reward.task_reward import TaskReward
 from specreward.store import Store
-from specreward.types import LanguageModel, Models, Task, ValueModel
+from specreward.types import Models, RewardModel, Task
 
 __all__ = ["EMBEDDED", "Engines", "assemble", "engines_for", "sources", "wire"]
 
@@ -38,20 +45,79 @@ class Engines:
     """The engines for one task.
 
     Args:
-        policy: Proposes steps and answers evaluation prompts.
+        policy: Proposes steps.
         reward: Scores steps; None where there is none, so that self-evaluation must do.
+        judge: Answers evaluation prompts; by default the policy's engine.
         counter: Counts the tokens of prompts before a call, for budgets.
     """
 
     policy: LanguageModel
-    reward: ValueModel | None = None
+    reward: Scorer | None = None
+    judge: LanguageModel | None = None
     counter: TokenCounter = Utf8Bytes()
 
     @property
     def names(self) -> list[str]:
-        """Weights and revisions."""
-        reward = [] if self.reward is None else [self.reward.name]
-        return [self.policy.name, *reward]
+        """Weights and revisions, each once."""
+        found = [self.policy.name]
+        if self.judge is not None:
+            found.append(self.judge.name)
+        if isinstance(self.reward, Composed):
+            found += self.reward.names
+        elif isinstance(self.reward, SolutionModel | ValueModel):
+            found.append(self.reward.name)
+        elif self.reward is not None:
+            found.append(repr(self.reward))
+        return list(dict.fromkeys(found))
+
+
+@final
+class _Wiring:
+    """The wrappers of one assembly; an engine has one store and one merger, whoever uses it."""
+
+    def __init__(
+        self, task: Task, store: Store | None, counter: TokenCounter, prices: Prices
+    ) -> None:
+        self._task = task
+        self._store = store
+        self._counter = counter
+        self._prices = prices
+        self._merged: dict[int, tuple[LanguageModel, LanguageModel]] = {}
+
+    def language_model(
+        self, lm: LanguageModel, *, role: str = "reward", phase: str = "score"
+    ) -> LanguageModel:
+        """The engine with its calls merged, stored and metered."""
+        if id(lm) not in self._merged:
+            kept = lm if self._store is None else Stored(lm, self._store)
+            self._merged[id(lm)] = (lm, kept if isinstance(lm, Concurrent) else Coalesce(kept))
+        return Metered(
+            self._merged[id(lm)][1],
+            role=role,
+            phase=phase,
+            counter=self._counter,
+            prices=self._prices,
+        )
+
+    def reward(self, scorer: Scorer, *, role: str = "reward", phase: str = "score") -> RewardModel:
+        """What scores paths by an engine whose calls are merged, stored and metered."""
+        store, counter, prices = self._store, self._counter, self._prices
+        if isinstance(scorer, Composed):
+            return scorer.wired(self)
+        if isinstance(scorer, SolutionModel):
+            graded = scorer if store is None else StoredSolutions(scorer, store)
+            merged = graded if isinstance(scorer, Concurrent) else CoalesceSolutions(graded)
+            return SolutionReward(
+                MeteredSolutions(merged, role=role, phase=phase, counter=counter, prices=prices)
+            )
+        if isinstance(scorer, ValueModel):
+            valued = scorer if store is None else StoredValues(scorer, store)
+            joined = valued if isinstance(scorer, Concurrent) else CoalesceValues(valued)
+            return TaskReward(
+                MeteredValues(joined, role=role, phase=phase, counter=counter, prices=prices),
+                task=self._task,
+            )
+        return scorer
 
 
 def assemble(
@@ -60,6 +126,9 @@ def assemble(
     store: Store | None = None,
     seed: int = 0,
     models: str = EMBEDDED,
+    policy: LanguageModel | None = None,
+    reward: Scorer | None = None,
+    judge: LanguageModel | None = None,
     prices: Prices | None = None,
 ) -> Models:
     """The roles of a search on a task.
@@ -68,14 +137,19 @@ def assemble(
         task: Says which models are loaded.
         store: Keeps every call; None keeps none.
         seed: Root of all draws.
-        models: Where they come from, one of ``sources()``.
+        models: Where those that are not given come from, one of ``sources()``; nowhere if there is
+            a policy.
+        policy: The engine that proposes steps.
+        reward: What scores steps.
+        judge: The engine that answers evaluation prompts; by default the policy's.
         prices: The price table; by default the package's own.
 
     Raises:
         UnknownName: There is no such source, or it has no models for the task.
         InputError: The models cannot be loaded.
     """
-    return wire(task, engines_for(task, models), store=store, seed=seed, prices=prices)
+    engines = engines_for(task, models, policy=policy, reward=reward, judge=judge)
+    return wire(task, engines, store=store, seed=seed, prices=prices)
 
 
 def wire(
@@ -88,27 +162,41 @@ def wire(
 ) -> Models:
     """The roles of a search played by engines; arguments as for ``assemble``."""
     table = Prices.packaged() if prices is None else prices
-    lm, vm = engines.policy, engines.reward
-    merged = Coalesce(lm if store is None else Stored(lm, store))
-    reward = None
-    if vm is not None:
-        joined = CoalesceValues(vm if store is None else StoredValues(vm, store))
-        reward = TaskReward(MeteredValues(joined, counter=engines.counter, prices=table), task=task)
-
-    def metered(phase: str) -> Metered:
-        return Metered(merged, role="policy", phase=phase, counter=engines.counter, prices=table)
-
+    wiring = _Wiring(task, store, engines.counter, table)
+    judge = engines.policy if engines.judge is None else engines.judge
+    own = "policy" if engines.judge is None else "judge"
+    proposer = wiring.language_model(engines.policy, role="policy", phase="propose")
     return Models(
         task=task,
-        policy=TaskPolicy(metered("propose"), task=task, seed=seed),
-        judge=metered("evaluate"),
-        reward=reward,
+        policy=TaskPolicy(proposer, task=task, seed=seed),
+        judge=wiring.language_model(judge, role=own, phase="evaluate"),
+        reward=None if engines.reward is None else wiring.reward(engines.reward),
         seed=seed,
     )
 
 
-def engines_for(task: Task, models: str = EMBEDDED) -> Engines:
-    """The engines of a source for a task; raises as ``assemble``."""
+def engines_for(
+    task: Task,
+    models: str = EMBEDDED,
+    *,
+    policy: LanguageModel | None = None,
+    reward: Scorer | None = None,
+    judge: LanguageModel | None = None,
+) -> Engines:
+    """The engines for a task; arguments and errors as for ``assemble``."""
+    if policy is not None:
+        counter = policy if isinstance(policy, TokenCounter) else Utf8Bytes()
+        return Engines(policy=policy, reward=reward, judge=judge, counter=counter)
+    found = _sourced(task, models)
+    return replace(
+        found,
+        reward=found.reward if reward is None else reward,
+        judge=found.judge if judge is None else judge,
+    )
+
+
+def _sourced(task: Task, models: str) -> Engines:
+    """The engines of a source."""
     if models == EMBEDDED:
         return _embedded(task)
     if models not in _plugins():

@@ -20,9 +20,11 @@ from typing import Generic, TypeVar, final
 from weakref import WeakKeyDictionary
 
 from specreward.errors import EngineError, InputError
+from specreward.reward.aggregate import Aggregate
+from specreward.reward.solutions import Graded, Solution, SolutionModel
 from specreward.types import Completion, LanguageModel, Sampling, Scored, ValueModel
 
-__all__ = ["Coalesce", "CoalesceValues"]
+__all__ = ["Coalesce", "CoalesceSolutions", "CoalesceValues"]
 
 K = TypeVar("K", bound=Hashable)
 I = TypeVar("I")  # noqa: E741  (an item)
@@ -238,3 +240,52 @@ class CoalesceValues:
 
     async def _ask(self, _: None, items: list[str]) -> list[Scored]:
         return await self._vm.values(items)
+
+
+@final
+class CoalesceSolutions:
+    """A solution model that merges the calls which wait for it at the same time.
+
+    Args:
+        sm: The engine, or a wrapper of it.
+        max_batch: Most solutions of one call to it, at least 1.
+    """
+
+    def __init__(self, sm: SolutionModel, max_batch: int = 256) -> None:
+        self._sm = sm
+        self._graded: _Merger[None, Solution, Graded] = _Merger(self._ask, max_batch)
+
+    def __repr__(self) -> str:
+        return f"CoalesceSolutions({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The engine's."""
+        return self._sm.name
+
+    @property
+    def parameters(self) -> int:
+        """The engine's."""
+        return self._sm.parameters
+
+    @property
+    def per_step(self) -> bool:
+        """The engine's."""
+        return self._sm.per_step
+
+    @property
+    def combine(self) -> Aggregate:
+        """The engine's."""
+        return self._sm.combine
+
+    @property
+    def most_tokens(self) -> int:
+        """The engine's."""
+        return self._sm.most_tokens
+
+    async def grade(self, solutions: Sequence[Solution]) -> list[Graded]:
+        """As the engine."""
+        return await self._graded(None, solutions)
+
+    async def _ask(self, _: None, items: list[Solution]) -> list[Graded]:
+        return await self._sm.grade(items)

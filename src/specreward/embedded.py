@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import final
 
 from specreward.errors import InputError
 from specreward.generate.embedded import EmbeddedLanguageModel
 from specreward.reward.embedded import EmbeddedValueModel
+from specreward.types import Completion, Sampling, Scored
 
-__all__ = ["embedded_models", "embedded_tasks"]
+__all__ = ["EmbeddedPolicy", "EmbeddedSRM", "embedded_models", "embedded_tasks"]
 
 
 def embedded_tasks(folder: Path | None = None) -> list[str]:
@@ -55,3 +60,83 @@ def embedded_models(
 
 def _own() -> Path:
     return Path(str(resources.files("specreward") / "models"))
+
+
+@cache
+def _shared(task: str) -> tuple[EmbeddedLanguageModel, EmbeddedValueModel]:
+    """The models of a task, loaded once for all that name them."""
+    return embedded_models(task)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedPolicy:
+    """The policy in the package, as an engine that can be named.
+
+    Args:
+        task: Whose it is.
+
+    Raises:
+        InputError: There is none for the task.
+    """
+
+    task: str = field(kw_only=False)
+
+    def __post_init__(self) -> None:
+        _shared(self.task)
+
+    @property
+    def name(self) -> str:
+        """Name and revision of the weights."""
+        return _shared(self.task)[0].name
+
+    @property
+    def parameters(self) -> int:
+        """Parameters that take part in every token's products, for FLOPs."""
+        return _shared(self.task)[0].parameters
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, ``[P]``."""
+        return _shared(self.task)[0].count(texts)
+
+    async def complete(
+        self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling
+    ) -> list[Completion]:
+        """As ``EmbeddedLanguageModel.complete``."""
+        return await _shared(self.task)[0].complete(prompts, seeds, sampling)
+
+    async def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
+        """As ``EmbeddedLanguageModel.logprobs``."""
+        return await _shared(self.task)[0].logprobs(texts)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedSRM:
+    """The reward model in the package, as one that can be named.
+
+    Args:
+        task: Whose it is.
+
+    Raises:
+        InputError: There is none for the task.
+    """
+
+    task: str = field(kw_only=False)
+
+    def __post_init__(self) -> None:
+        _shared(self.task)
+
+    @property
+    def name(self) -> str:
+        """Name and revision of the weights."""
+        return _shared(self.task)[1].name
+
+    @property
+    def parameters(self) -> int:
+        """Parameters that take part in every token's products, for FLOPs."""
+        return _shared(self.task)[1].parameters
+
+    async def values(self, texts: Sequence[str]) -> list[Scored]:
+        """As ``EmbeddedValueModel.values``."""
+        return await _shared(self.task)[1].values(texts)

@@ -13,7 +13,7 @@ SpecRewardError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 __all__ = [
     "BudgetExhausted",
@@ -50,11 +50,23 @@ class EngineError(SpecRewardError, RuntimeError):
     Args:
         message: What was expected, what came, what to do.
         retryable: Whether the same call may go through later.
+        wasted: The ``Usage`` of the attempts that failed, ``calls`` and ``failed`` among it; None
+            where the engine does not know: then each sample counts as one failed call.
+        done: The answers of the call that did come in, by their place in it: they are paid for, and
+            kept.
     """
 
-    def __init__(self, message: str, retryable: bool = False) -> None:
-        super().__init__(message, retryable)
+    def __init__(
+        self,
+        message: str,
+        retryable: bool = False,
+        wasted: object = None,
+        done: Mapping[int, object] | None = None,
+    ) -> None:
+        super().__init__(message, retryable, wasted, done)
         self.retryable = retryable
+        self.wasted = wasted
+        self.done = {} if done is None else dict(done)
 
     def __str__(self) -> str:
         return str(self.args[0])

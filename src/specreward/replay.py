@@ -15,17 +15,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 from hashlib import blake2b
-from typing import Generic, TypeVar, final
+from typing import Generic, TypeVar, cast, final
 
+from specreward.engines import (
+    ChatPrompt,
+    Completion,
+    LanguageModel,
+    Sampling,
+    Scored,
+    Usage,
+    ValueModel,
+)
 from specreward.errors import EngineError, StoreError
+from specreward.reward.aggregate import Aggregate
+from specreward.reward.solutions import Graded, Solution, SolutionModel
 from specreward.store import Store
-from specreward.types import Completion, LanguageModel, Sampling, Scored, ValueModel
 
-__all__ = ["Stored", "StoredValues"]
+__all__ = ["Stored", "StoredSolutions", "StoredValues"]
 
-T = TypeVar("T", Completion, Scored)
+T = TypeVar("T", Completion, Scored, Graded)
 
 
 @final
@@ -73,7 +84,13 @@ class _Memory(Generic[T]):
         asked = asyncio.get_running_loop().create_future()
         self._asked.update(dict.fromkeys(new, asked))
         try:
-            answers = await ask([places[key] for key in new])
+            try:
+                answers = await ask([places[key] for key in new])
+            except EngineError as error:
+                # What did come in before it failed is paid for.
+                came = cast("Mapping[int, T]", error.done)
+                self._store.save_calls(model, [(new[i], _write(came[i])) for i in sorted(came)])
+                raise
             if len(answers) != len(new):
                 raise EngineError(
                     f"{model}: expected {len(new)} answers, got {len(answers)}: an engine must "
@@ -89,19 +106,35 @@ class _Memory(Generic[T]):
 
     def _read(self, body: str) -> T:
         try:
-            answer: T = self._make(*json.loads(body))
-        except (TypeError, ValueError) as error:
+            fields, wasted = json.loads(body), Usage()
+            if isinstance(fields[-1], dict):
+                wasted = Usage(**fields.pop())
+            answer: T = self._make(*fields, wasted=wasted)
+        except (LookupError, TypeError, ValueError) as error:
             raise StoreError(f"{self._store.path}: a stored call is damaged: {error}") from error
         return answer
 
 
-def _write(answer: Completion | Scored) -> str:
-    """The fields in order."""
+def _write(answer: Completion | Scored | Graded) -> str:
+    """The fields in order; what attempts before it cost stands last, where there were any."""
     a = answer
+    fields: list[object]
     if isinstance(a, Completion):
         read = (a.prompt_tokens, a.cached_tokens)
-        return json.dumps((a.text, a.tokens, a.logprob, *read, a.finish, a.seconds))
-    return json.dumps((a.value, a.prompt_tokens, a.cached_tokens, a.seconds))
+        fields = [a.text, a.tokens, a.logprob, *read, a.finish, a.seconds]
+    elif isinstance(a, Graded):
+        read = (a.prompt_tokens, a.cached_tokens)
+        fields = [a.values, *read, a.completion_tokens, a.seconds]
+    else:
+        fields = [a.value, a.prompt_tokens, a.cached_tokens, a.seconds]
+    return json.dumps([*fields, asdict(a.wasted)] if a.wasted.calls else fields)
+
+
+def _text(prompt: str) -> str:
+    """What tells a prompt from another: its text, or who says what."""
+    if isinstance(prompt, ChatPrompt):
+        return json.dumps([(message.role, message.text) for message in prompt.messages])
+    return prompt
 
 
 class _Keys:
@@ -156,8 +189,9 @@ class Stored:
             StoreError: The store cannot be read or written.
         """
         how = (float(sampling.temperature), sampling.max_tokens, sampling.stop)
-        key = _Keys(self.name, "complete", *how)
-        keys = [key(prompt, str(seed)) for prompt, seed in zip(prompts, seeds, strict=True)]
+        kept = ("keep_stop",) if sampling.keep_stop else ()
+        key = _Keys(self.name, "complete", *how, *kept)
+        keys = [key(_text(prompt), str(seed)) for prompt, seed in zip(prompts, seeds, strict=True)]
 
         async def ask(places: list[int]) -> list[Completion]:
             new = [prompts[place] for place in places]
@@ -172,7 +206,7 @@ class Stored:
             StoreError: The store cannot be read or written.
         """
         key = _Keys(self.name, "logprobs")
-        keys = [key(prompt, continuation) for prompt, continuation in texts]
+        keys = [key(_text(prompt), continuation) for prompt, continuation in texts]
 
         async def ask(places: list[int]) -> list[Scored]:
             return await self._lm.logprobs([texts[place] for place in places])
@@ -218,3 +252,65 @@ class StoredValues:
             return await self._vm.values([texts[place] for place in places])
 
         return await self._scores(self.name, [key(text) for text in texts], ask)
+
+
+@final
+class StoredSolutions:
+    """A solution model whose calls are kept.
+
+    Args:
+        sm: The engine.
+        store: Where they are kept.
+    """
+
+    def __init__(self, sm: SolutionModel, store: Store) -> None:
+        self._sm = sm
+        self._graded = _Memory(store, _graded)
+
+    def __repr__(self) -> str:
+        return f"StoredSolutions({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The engine's."""
+        return self._sm.name
+
+    @property
+    def parameters(self) -> int:
+        """The engine's."""
+        return self._sm.parameters
+
+    @property
+    def per_step(self) -> bool:
+        """The engine's."""
+        return self._sm.per_step
+
+    @property
+    def combine(self) -> Aggregate:
+        """The engine's."""
+        return self._sm.combine
+
+    @property
+    def most_tokens(self) -> int:
+        """The engine's."""
+        return self._sm.most_tokens
+
+    async def grade(self, solutions: Sequence[Solution]) -> list[Graded]:
+        """As the engine; asks it for what is not known only, equal solutions once.
+
+        Raises:
+            StoreError: The store cannot be read or written.
+        """
+        key = _Keys(self.name, "grade")
+
+        async def ask(places: list[int]) -> list[Graded]:
+            return await self._sm.grade([solutions[place] for place in places])
+
+        keys = [key(one.question, *one.steps) for one in solutions]
+        return await self._graded(self.name, keys, ask)
+
+
+def _graded(values: Sequence[float], *rest: float, wasted: Usage) -> Graded:
+    """An answer from its stored fields."""
+    read, cached, written, seconds = rest
+    return Graded(tuple(values), int(read), int(cached), int(written), seconds, wasted)

@@ -22,7 +22,7 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints, overloa
 
 from specreward.errors import InputError, nearest
 from specreward.registry import PLUGIN, kind_of, kinds, load, name_of_class, registered
-from specreward.types import Strategy, Task, Verifier
+from specreward.types import LanguageModel, RewardModel, Strategy, Task, Verifier
 
 __all__ = ["name_of", "parse"]
 
@@ -37,6 +37,10 @@ def parse(text: str, kind: Literal["strategy"]) -> Strategy: ...
 def parse(text: str, kind: Literal["verifier"]) -> Verifier: ...
 @overload
 def parse(text: str, kind: Literal["task"]) -> Task: ...
+@overload
+def parse(text: str, kind: Literal["languagemodel"]) -> LanguageModel: ...
+@overload
+def parse(text: str, kind: Literal["rewardmodel"]) -> RewardModel: ...
 @overload
 def parse(text: str, kind: str | None = None) -> object: ...
 
@@ -90,9 +94,7 @@ def _check_kind(name: str, kind: str | None, part: str) -> None:
         return
     if name not in registered():
         raise nearest(name, fitting, kind or "name")
-    raise InputError(
-        f"expected a {kind} ({', '.join(fitting)}), got {part!r}, a {kind_of(name)}"
-    )
+    raise InputError(f"expected a {kind} ({', '.join(fitting)}), got {part!r}, a {kind_of(name)}")
 
 
 def _arguments(call: ast.Call, name: str, cls: type, text: str) -> dict[str, object]:

@@ -4,7 +4,8 @@
                         -> Verifier -> RewardModel.score                (judge and prune)
                         -> Result -> Task.check -> Store -> report
 
-Everything here is plain data or a protocol: no engine, no I/O. Shapes in docstrings use P for
+Everything here is plain data or a protocol: no engine, no I/O. What engines take and give is in
+``engines.py``; its names can be had from here as well. Shapes in docstrings use P for
 prompts, paths or parents, and n for samples of one of them.
 """
 
@@ -13,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
+
+from specreward.engines import Completion, LanguageModel, Sampling, Scored, Usage, ValueModel
 
 __all__ = [
     "Candidate",
@@ -122,48 +125,6 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What model calls cost; adds up with ``+``.
-
-    Args:
-        calls: Completions drawn or texts scored, failed ones included.
-        prompt_tokens: Tokens read, every sample's prompt counted in full.
-        cached_tokens: Those of ``prompt_tokens`` that the engine did not compute again.
-        completion_tokens: Tokens written.
-        seconds: Engine time; calls served in one batch share the time of the batch.
-        flops: Floating-point operations.
-        dollars: By the price table.
-        failed: Those of ``calls`` that failed.
-    """
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0
-    flops: float = 0.0
-    dollars: float = 0.0
-    failed: int = 0
-
-    @property
-    def tokens(self) -> int:
-        """Prompt and completion tokens, no discount for cached ones."""
-        return self.prompt_tokens + self.completion_tokens
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.cached_tokens + other.cached_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.seconds + other.seconds,
-            self.flops + other.flops,
-            self.dollars + other.dollars,
-            self.failed + other.failed,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Siblings:
     """The open or finished children drawn for one parent, repeats included, in drawing order."""
 
@@ -237,109 +198,6 @@ class Result:
     usage: Mapping[tuple[str, str], Usage] = field(default_factory=dict)
     expansions: tuple[tuple[Path, tuple[Judgement, ...]], ...] = ()
     error: str | None = None
-
-
-# ---------------------------------------------------------------------------------- engines
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How to sample.
-
-    Args:
-        temperature: 0 is greedy.
-        max_tokens: Cap on the tokens of one completion, at least 1.
-        stop: Texts that end a completion; the one that did is not part of the text.
-    """
-
-    temperature: float = 0.8
-    max_tokens: int = 64
-    stop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """One sampled continuation.
-
-    Args:
-        text: Without the stop text.
-        tokens: Tokens generated, the stop token included.
-        logprob: Sum over these tokens in nats, under the law they were sampled from, or None.
-        prompt_tokens: Length of the prompt.
-        cached_tokens: Of these, not computed for this completion.
-        finish: ``stop`` (a stop text or end of text) or ``length``.
-        seconds: This completion's share of the engine's time.
-    """
-
-    text: str
-    tokens: int
-    logprob: float | None
-    prompt_tokens: int
-    cached_tokens: int = 0
-    finish: Literal["stop", "length"] = "stop"
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """One number for one given text: a log-probability in nats or a reward in [0, 1].
-
-    Args:
-        value: The number.
-        prompt_tokens: Tokens of the text.
-        cached_tokens: Of these, not computed for this score.
-        seconds: This text's share of the engine's time.
-    """
-
-    value: float
-    prompt_tokens: int
-    cached_tokens: int = 0
-    seconds: float = 0.0
-
-
-class LanguageModel(Protocol):
-    """An engine with a causal language model. Two verbs: one samples, one scores what is given."""
-
-    @property
-    def name(self) -> str:
-        """Identifies weights and revision; part of the key under which calls are stored."""
-        ...
-
-    @property
-    def parameters(self) -> int:
-        """Number of parameters, for FLOPs; 0 if unknown."""
-        ...
-
-    async def complete(
-        self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling
-    ) -> list[Completion]:
-        """One completion for each prompt, ``[P]``, in order; the same prompt may come repeatedly.
-
-        Each depends on its own prompt, seed and ``sampling`` alone, whatever else is in the call.
-        """
-        ...
-
-    async def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
-        """Log-probability (temperature 1) of each (prompt, continuation), ``[P]``, in order."""
-        ...
-
-
-class ValueModel(Protocol):
-    """An engine with a scalar head: reads a text, gives one number in [0, 1]."""
-
-    @property
-    def name(self) -> str:
-        """Identifies weights and revision."""
-        ...
-
-    @property
-    def parameters(self) -> int:
-        """Number of parameters, for FLOPs; 0 if unknown."""
-        ...
-
-    async def values(self, texts: Sequence[str]) -> list[Scored]:
-        """The value of each text, ``[P]``, in order."""
-        ...
 
 
 # ---------------------------------------------------------------------------------- roles

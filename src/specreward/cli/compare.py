@@ -13,16 +13,19 @@ from specreward.assemble import EMBEDDED, wire
 from specreward.cli.comparison import Comparison
 from specreward.cli.folder import RUN, bind
 from specreward.cli.guard import INTERRUPTED
-from specreward.cli.inputs import read_budget, read_strategies
+from specreward.cli.inputs import ModelChoice, read_budget, read_strategies
 from specreward.cli.options import (
     BudgetText,
     Concurrency,
     Criteria,
     ExtendTo,
+    JudgeText,
     Limit,
     Output,
+    PolicyText,
     PriceFile,
     ProblemFile,
+    RewardText,
     Seed,
     SourceName,
     Split,
@@ -64,20 +67,24 @@ def compare(
     extend_to: ExtendTo = None,
     concurrency: Concurrency = 64,
     models: SourceName = EMBEDDED,
+    policy: PolicyText = None,
+    reward: RewardText = None,
+    judge: JudgeText = None,
     prices: PriceFile = None,
 ) -> None:
     """Compare strategies; started again with the same command, it goes on where it was stopped."""
     if extend_to is not None and not criteria:
         raise InputError("--extend-to is for the 3E criteria: give --three-e too")
     kind = parse(task, "task")
+    chosen = ModelChoice(models=models, policy=policy, reward=reward, judge=judge)
     plan = Plan(
         strategies=_with_base(read_strategies(strategy), criteria),
         budget=read_budget(budget),
         prices=None if prices is None else Prices.read(prices),
-        home=from_split(kind, split, limit, seed, models)
+        home=from_split(kind, split, limit, seed, chosen)
         if problems is None
-        else from_file(kind, problems, limit, models),
-        abroad=None if extend_to is None else elsewhere(kind, extend_to, limit, seed, models),
+        else from_file(kind, problems, limit, chosen),
+        abroad=None if extend_to is None else elsewhere(kind, extend_to, limit, seed, chosen),
         seed=seed,
         criteria=criteria,
     )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import final
 
+from specreward.assemble import Engines, engines_for
 from specreward.cli.screen import warn
 from specreward.errors import InputError, nearest
 from specreward.ledger import Budget
+from specreward.reward.catalogue import read_reward
 from specreward.spec import name_of, parse
 from specreward.tasks.files import read_problems
 from specreward.types import Problem, Strategy, Task
 
 __all__ = [
+    "ModelChoice",
     "file_problems",
     "generated",
     "read_budget",
@@ -36,6 +40,38 @@ def read_strategies(specs: Sequence[str]) -> list[tuple[str, Strategy]]:
             raise InputError(f"strategy {name} is given twice: give each once")
         found[name] = strategy
     return list(found.items())
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ModelChoice:
+    """Which models the user asked for: a source, and what replaces parts of it.
+
+    Args:
+        models: Name of the source.
+        policy: Text of an engine, or None.
+        reward: Text of a reward model or the name of published weights, or None.
+        judge: Text of an engine, or None.
+    """
+
+    models: str
+    policy: str | None
+    reward: str | None
+    judge: str | None
+
+    def engines(self, task: Task) -> Engines:
+        """The engines for a task.
+
+        Raises:
+            InputError: A text cannot be read, or what it names cannot be loaded.
+        """
+        return engines_for(
+            task,
+            self.models,
+            policy=None if self.policy is None else parse(self.policy, "languagemodel"),
+            reward=None if self.reward is None else read_reward(self.reward),
+            judge=None if self.judge is None else parse(self.judge, "languagemodel"),
+        )
 
 
 def read_budget(text: str | None) -> Budget | None:

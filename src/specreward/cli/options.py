@@ -12,11 +12,14 @@ __all__ = [
     "Concurrency",
     "Criteria",
     "ExtendTo",
+    "JudgeText",
     "Limit",
     "Number",
     "Output",
+    "PolicyText",
     "PriceFile",
     "ProblemFile",
+    "RewardText",
     "Seed",
     "SourceName",
     "Split",
@@ -49,6 +52,17 @@ PriceFile = Annotated[
     Path | None, typer.Option("--prices", help="A price table, not the package's own.")
 ]
 SourceName = Annotated[str, typer.Option("--models", help="Where the models come from.")]
+PolicyText = Annotated[
+    str | None,
+    typer.Option("--policy", help="The engine that proposes, such as \"openai('gpt-4.1-mini')\"."),
+]
+RewardText = Annotated[
+    str | None,
+    typer.Option("--reward", help="The reward model: see specreward models."),
+]
+JudgeText = Annotated[
+    str | None, typer.Option("--judge", help="The engine that evaluates; by default the policy.")
+]
 Concurrency = Annotated[int, typer.Option(help="Problems in flight at once; only the speed.")]
 Criteria = Annotated[
     bool, typer.Option("--three-e", help="Add the 3E criteria, with cot() as the base.")

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
 
-from specreward.assemble import Engines, engines_for
-from specreward.cli.inputs import file_problems, generated
+from specreward.assemble import Engines
+from specreward.cli.inputs import ModelChoice, file_problems, generated
 from specreward.ledger import Budget
 from specreward.prices import Price, Prices
 from specreward.registry import PLUGIN, registered
@@ -100,21 +100,21 @@ class Plan:
         return [(name, price) for name, price in found if price is not None]
 
 
-def from_file(task: Task, path: Path, limit: int | None, models: str) -> Domain:
+def from_file(task: Task, path: Path, limit: int | None, models: ModelChoice) -> Domain:
     """The problems of a file or folder, all of them or the first ``limit``."""
     found = file_problems(task, path, limit)
-    return Domain(task=task, source=str(path), problems=found, engines=engines_for(task, models))
+    return Domain(task=task, source=str(path), problems=found, engines=models.engines(task))
 
 
-def from_split(task: Task, split: str, limit: int | None, seed: int, models: str) -> Domain:
+def from_split(task: Task, split: str, limit: int | None, seed: int, models: ModelChoice) -> Domain:
     """Problems made on the spot: ``limit`` of them, or 50."""
     count = DEFAULT_LIMIT if limit is None else limit
     found = generated(task, count, split, seed)
     source = f"split {split}, {count} problems"
-    return Domain(task=task, source=source, problems=found, engines=engines_for(task, models))
+    return Domain(task=task, source=source, problems=found, engines=models.engines(task))
 
 
-def elsewhere(task: Task, where: str, limit: int | None, seed: int, models: str) -> Domain:
+def elsewhere(task: Task, where: str, limit: int | None, seed: int, models: ModelChoice) -> Domain:
     """Another domain: the text of a task (whose test split is taken), a file, or a split.
 
     A folder is written with a slash, so that no folder can be taken for a split of its name.

@@ -9,12 +9,15 @@ from typing import Annotated, final
 import typer
 from rich.live import Live
 
-from specreward.assemble import EMBEDDED, assemble
+from specreward.assemble import EMBEDDED, wire
 from specreward.cli.forest import Growing, drawn
-from specreward.cli.inputs import read_budget, text_problems
+from specreward.cli.inputs import ModelChoice, read_budget, text_problems
 from specreward.cli.options import (
     BudgetText,
+    JudgeText,
+    PolicyText,
     PriceFile,
+    RewardText,
     Seed,
     SourceName,
     StrategyText,
@@ -45,6 +48,9 @@ def solve(
     seed: Seed = 0,
     budget: BudgetText = None,
     models: SourceName = EMBEDDED,
+    policy: PolicyText = None,
+    reward: RewardText = None,
+    judge: JudgeText = None,
     prices: PriceFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a problem.")] = False,
 ) -> None:
@@ -54,7 +60,8 @@ def solve(
     cap = read_budget(budget)
     problems = text_problems(kind, problem, seed)
     table = None if prices is None else Prices.read(prices)
-    roles = assemble(kind, seed=seed, models=models, prices=table)
+    chosen = ModelChoice(models=models, policy=policy, reward=reward, judge=judge)
+    roles = wire(kind, chosen.engines(kind), seed=seed, prices=table)
     failed = False
     for one in problems:
         if json:

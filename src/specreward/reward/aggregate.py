@@ -3,6 +3,7 @@
     Last      r_T          the value of where the path stands
     Minimum   min_t r_t    a path is as good as its worst step
     Product   prod_t r_t   the probability that no step is wrong, if they were independent
+    Mean      mean_t r_t   how good its steps are on the whole
 
 Minimum and product: H. Lightman et al. (2023), "Let's Verify Step by Step", arXiv 2305.20050, where
 they do about equally well. Last: C. Snell, J. Lee, K. Xu, A. Kumar (2024), "Scaling LLM Test-Time
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, Protocol, final
 
-__all__ = ["Aggregate", "Last", "Minimum", "Product"]
+__all__ = ["Aggregate", "Last", "Mean", "Minimum", "Product"]
 
 LETS_VERIFY = """@inproceedings{lightman2024lets,
   title = {Let's Verify Step by Step},
@@ -96,3 +97,25 @@ class Product:
     def __call__(self, scores: Sequence[float]) -> float:
         """The product of ``scores``."""
         return prod(scores)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    """The mean of the scores of all steps, as ReasonFlux-PRM takes it (arXiv 2506.18896)."""
+
+    __cite__: ClassVar[str] = """@article{zou2025reasonflux,
+  title = {ReasonFlux-PRM: Trajectory-Aware PRMs for Long Chain-of-Thought Reasoning in LLMs},
+  author = {Zou, Jiaru and Yang, Ling and Gu, Jingwen and Qiu, Jiahao and Shen, Ke and He, Jingrui
+            and Wang, Mengdi},
+  journal = {arXiv preprint arXiv:2506.18896},
+  year = {2025}
+}"""
+
+    def needed(self, depth: int) -> Sequence[int]:
+        """All steps."""
+        return range(depth)
+
+    def __call__(self, scores: Sequence[float]) -> float:
+        """The mean of ``scores``."""
+        return sum(scores) / len(scores)
