@@ -1,11 +1,17 @@
-"""Package what a recipe left behind: a model folder for the embedded engine, and its model card.
+"""Package what a recipe left behind: for the embedded engine, for llama.cpp or for transformers.
 
-The folder holds the graphs, the weights in 16 bits, ``config.json``, and ``card.md``: what the
-model is, what it was trained on, and how good it is, filled from the recipe's own docstring, from
-``run.json`` and ``log.jsonl``, and for a reward model from ``calibration.json``.
+The model folder of the embedded engine holds the graphs, the weights in 16 bits, ``config.json``,
+and ``card.md``: what the model is, what it was trained on, and how good it is, filled from the
+recipe's own docstring, from ``run.json`` and ``log.jsonl``, and for a reward model from
+``calibration.json``. A GGUF file (policies only) and a folder for transformers are made from a
+model folder, the very weights in it, or from a run by way of one.
 
 Run:    python recipes/export_model.py --run runs/blocksworld_policy --task blocksworld \
             --kind policy --heads 4 --out src/specreward/models/blocksworld-policy
+        python recipes/export_model.py --folder src/specreward/models/blocksworld-policy \
+            --to gguf --out blocksworld.gguf
+        python recipes/export_model.py --folder src/specreward/models/blocksworld-srm \
+            --to hf --out blocksworld-srm
 """
 
 from __future__ import annotations
@@ -13,6 +19,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -134,15 +141,8 @@ def card(config: Config, run: Path, recipe: Path, out: Path) -> str:
     )
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--run", type=Path, required=True, help="folder that the recipe wrote")
-    parser.add_argument("--task", choices=sorted(VOCABULARIES), required=True)
-    parser.add_argument("--kind", choices=["policy", "srm"], required=True)
-    parser.add_argument("--heads", type=int, required=True, help="attention heads in a layer")
-    parser.add_argument("--context", type=int, default=256, help="tokens of prompt and completion")
-    parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args(words)
+def package(args: argparse.Namespace, out: Path) -> None:
+    """Write the model folder of a run."""
     weights = read_checkpoint(args.run / "model.safetensors")
     rewards = "head.weight" in weights and len(weights["head.weight"]) == 1
     if rewards != (args.kind == "srm"):
@@ -154,7 +154,7 @@ def main(words: Sequence[str] | None = None) -> None:
     config = export(
         weights,
         VOCABULARIES[args.task],
-        args.out,
+        out,
         name=f"{args.task}-{args.kind}",
         task=args.task,
         heads=args.heads,
@@ -163,7 +163,46 @@ def main(words: Sequence[str] | None = None) -> None:
         precision=np.float16,
     )
     recipe = Path(__file__).with_name(f"{args.task}_{args.kind}.py")
-    (args.out / "card.md").write_text(card(config, args.run, recipe, args.out), "utf-8")
+    (out / "card.md").write_text(card(config, args.run, recipe, out), "utf-8")
+
+
+def convert(folder: Path, to: str, out: Path) -> None:
+    """Write a model folder for another engine."""
+    if to == "gguf":
+        from specreward.train.gguf import export_gguf
+
+        export_gguf(folder, out)
+    else:
+        from specreward.train.hf import export_hf
+
+        export_hf(folder, out)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--run", type=Path, help="folder that the recipe wrote")
+    source.add_argument("--folder", type=Path, help="a model folder, for --to gguf or hf")
+    parser.add_argument("--to", choices=["embedded", "gguf", "hf"], default="embedded")
+    parser.add_argument("--task", choices=sorted(VOCABULARIES), help="of the run")
+    parser.add_argument("--kind", choices=["policy", "srm"], help="of the run")
+    parser.add_argument("--heads", type=int, help="attention heads in a layer of the run")
+    parser.add_argument("--context", type=int, default=256, help="tokens of prompt and completion")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args(words)
+    if args.folder is not None:
+        if args.to == "embedded":
+            parser.error("--folder is a model folder already: add --to gguf or --to hf")
+        convert(args.folder, args.to, args.out)
+        return
+    if None in (args.task, args.kind, args.heads):
+        parser.error("--run needs --task, --kind and --heads")
+    if args.to == "embedded":
+        package(args, args.out)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        package(args, Path(scratch))
+        convert(Path(scratch), args.to, args.out)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from specreward.batching import Coalesce, CoalesceSolutions, CoalesceValues
 from specreward.engines import Concurrent, LanguageModel, ValueModel
 from specreward.errors import InputError, SpecRewardError, nearest
 from specreward.generate.policy import TaskPolicy
-from specreward.ledger import TokenCounter, Utf8Bytes
+from specreward.ledger import TokenCounter, Utf8Bytes, current
 from specreward.metering import Metered, MeteredSolutions, MeteredValues
 from specreward.prices import Prices
 from specreward.replay import Stored, StoredSolutions, StoredValues
@@ -118,6 +118,12 @@ class _Wiring:
                 task=self._task,
             )
         return scorer
+
+    def count(self, name: str, times: int) -> None:
+        """Counted in the ledger of the search under way, if there is one."""
+        ledger = current()
+        if ledger is not None:
+            ledger.count(name, times)
 
 
 def assemble(

@@ -107,15 +107,17 @@ class Ledger:
         total: Spent so far.
         unpriced: Names of models that were called and are not in the price table: their dollars
             are counted as 0.
+        counts: What else was counted, by name: how often a cascade asked its large model, say.
     """
 
-    __slots__ = ("_held", "budget", "total", "unpriced", "usage")
+    __slots__ = ("_held", "budget", "counts", "total", "unpriced", "usage")
 
     def __init__(self, budget: Budget | None = None) -> None:
         self.budget = Budget() if budget is None else budget
         self.usage: dict[tuple[str, str], Usage] = {}
         self.total = Usage()
         self.unpriced: set[str] = set()
+        self.counts: dict[str, int] = {}
         self._held: list[Usage] = []
 
     @contextmanager
@@ -151,6 +153,10 @@ class Ledger:
         key = (role, phase)
         self.usage[key] = self.usage.get(key, Usage()) + spent
         self.total = self.total + spent
+
+    def count(self, name: str, times: int) -> None:
+        """Add to what is counted under a name; it costs nothing."""
+        self.counts[name] = self.counts.get(name, 0) + times
 
 
 # ---------------------------------------------------------------------------------- counting

@@ -81,8 +81,9 @@ class Prices:
 
     def find(self, name: str) -> Price | None:
         """The price of a model; None where the table does not know it."""
-        if name in self.table:
-            return self.table[name]
+        for exact in (name, name.partition(" ")[0]):  # an engine elsewhere adds how it is asked
+            if exact in self.table:
+                return self.table[exact]
         starts = [key.removesuffix("*") for key in self.table if key.endswith("*")]
         fitting = [start for start in starts if name.startswith(start)]
         return self.table[max(fitting, key=len) + "*"] if fitting else None

@@ -1,6 +1,6 @@
 """Problems, results and search trees as JSON text and back, without loss.
 
-    result   {"problem", "steps", "best", "candidates", "ended", "usage", "error"}
+    result   {"problem", "steps", "best", "candidates", "ended", "usage", "error", "counts"}
     tree     {"problem", "steps", "expansions"}
 
 The paths of one search share their beginnings: ``steps`` holds each step once, as [number of the
@@ -118,6 +118,7 @@ def dump_result(result: Result) -> str:
         "ended": result.ended,
         "usage": [[*key, *astuple(result.usage[key])] for key in result.usage],
         "error": result.error,
+        **({"counts": dict(result.counts)} if result.counts else {}),
     }
     return _text(document | {"steps": steps.rows})
 
@@ -141,6 +142,7 @@ def load_result(text: str, tree: str | None = None) -> Result:
         usage={(role, phase): Usage(*numbers) for role, phase, *numbers in row["usage"]},
         expansions=() if tree is None else load_tree(tree),
         error=row["error"],
+        counts=row.get("counts", {}),
     )
 
 

@@ -89,6 +89,11 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "qa": "specreward.tasks.qa:QA",
         "strategyqa": "specreward.tasks.strategyqa:StrategyQA",
     },
+    "form": {
+        "program": "specreward.tasks.finqa_program:Program",
+        "step_by_step": "specreward.tasks.forms:StepByStep",
+        "subquestions": "specreward.tasks.forms:Subquestions",
+    },
     "checker": {
         "choice": "specreward.tasks.checkers:Choice",
         "exact": "specreward.tasks.checkers:Exact",
@@ -108,6 +113,16 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "sglang": "specreward.generate.dialects:SGLang",
         "vllm": "specreward.generate.dialects:VLLM",
     },
+    "route": {
+        "chat": "specreward.generate.routes:Chat",
+        "completions": "specreward.generate.routes:Completions",
+    },
+    "tokenlaw": {
+        "not_given": "specreward.generate.token_law:NotGiven",
+        "processed": "specreward.generate.token_law:Processed",
+        "raw": "specreward.generate.token_law:Raw",
+    },
+    "retry": {"backoff": "specreward.generate.retry:Backoff"},
     "rewardmodel": {
         "athena_prm": "specreward.reward.published.athena_prm:AthenaPRM",
         "cascade": "specreward.reward.cascade:Cascade",
@@ -131,6 +146,25 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
             "specreward.reward.published.sequence_classifier:SequenceClassifier"
         ),
         "skywork_prm": "specreward.reward.published.skywork_prm:SkyworkPRM",
+    },
+    "verdict": {
+        "critiques": "specreward.reward.judges.verdicts:Critiques",
+        "direct": "specreward.reward.judges.verdicts:Direct",
+        "votes": "specreward.reward.judges.verdicts:Votes",
+    },
+    "grading": {
+        "pairwise": "specreward.reward.judges.llm_judge:Pairwise",
+        "rating": "specreward.reward.judges.llm_judge:Rating",
+    },
+    "tournament": {
+        "elo": "specreward.reward.judges.tournament:Elo",
+        "knockout": "specreward.reward.judges.tournament:Knockout",
+        "round_robin": "specreward.reward.judges.tournament:RoundRobin",
+    },
+    "unsure": {"between": "specreward.reward.cascade:Between"},
+    "conversation": {
+        "messages": "specreward.reward.remote.conversation:Messages",
+        "plain_text": "specreward.reward.remote.conversation:PlainText",
     },
     "aggregate": {
         "last": "specreward.reward.aggregate:Last",

@@ -264,10 +264,16 @@ class Store:
             )
             self._db.execute("INSERT INTO trees VALUES (?, ?, ?)", (run, problem, tree))
 
-    def results(self, run: int) -> list[Result]:
-        """The results of a run with their trees, in the order of their problems."""
+    def results(self, run: int, *, trees: bool = True) -> list[Result]:
+        """The results of a run in the order of their problems.
+
+        Args:
+            run: From ``open_run``.
+            trees: False leaves the expansions unread, which are most of a run.
+        """
+        tree = "trees.body" if trees else "NULL"
         query = (
-            "SELECT results.body, trees.body FROM results JOIN trees USING (run, problem) "
+            f"SELECT results.body, {tree} FROM results JOIN trees USING (run, problem) "
             "WHERE run = ? ORDER BY position, problem"
         )
         with self._lock, self._errors("cannot be read"):

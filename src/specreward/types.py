@@ -189,6 +189,7 @@ class Result:
         usage: Cost by role and phase.
         expansions: The search tree: parent and judged children, in order.
         error: What failed, in one line.
+        counts: What else the ledger counted, by name; see ``cascade_report``.
     """
 
     problem: Problem
@@ -198,6 +199,7 @@ class Result:
     usage: Mapping[tuple[str, str], Usage] = field(default_factory=dict)
     expansions: tuple[tuple[Path, tuple[Judgement, ...]], ...] = ()
     error: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------------------------- roles

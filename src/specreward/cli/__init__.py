@@ -4,6 +4,7 @@ solve      search for the answer of a problem, the tree shown as it grows
 compare    strategies on the same problems: table, summary, report; goes on where it was stopped
 demo       self-evaluation against the reward model on two tasks, in less than a minute
 tree       the tree of a problem of a finished or running comparison
+serve      searches behind an OpenAI-compatible interface
 generate   problems of a task as JSON lines
 validate   a task's own check, or a file of problems
 list, show, cite    what there is, what its fields mean, where it comes from
@@ -13,7 +14,18 @@ from __future__ import annotations
 
 import typer
 
-from specreward.cli import cite, compare, demo, generate, guard, show, solve, tree, validate
+from specreward.cli import (
+    cite,
+    compare,
+    demo,
+    generate,
+    guard,
+    serve,
+    show,
+    solve,
+    tree,
+    validate,
+)
 from specreward.cli import list as list_module
 
 __all__ = ["app", "main"]
@@ -33,6 +45,7 @@ def _built() -> typer.Typer:
         ("compare", guard.guarded(compare.compare)),
         ("demo", guard.guarded(demo.demo)),
         ("tree", guard.guarded(tree.tree)),
+        ("serve", guard.guarded(serve.serve)),
         ("generate", guard.guarded(generate.generate)),
         ("validate", guard.guarded(validate.validate)),
         ("list", guard.guarded(list_module.list_)),

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from specreward.errors import InputError
 
-__all__ = ["Vocabulary"]
+__all__ = ["PIECE", "Vocabulary"]
 
-_PIECE = re.compile(r"\(left:|\d+(?:/\d+)?|[A-Za-z]+(?:-[A-Za-z]+)*|\S")
+PIECE = r"\(left:|\d+(?:/\d+)?|[A-Za-z]+(?:-[A-Za-z]+)*|\S"
+"""What a text is cut into: whole words and numbers, and single signs."""
+
+_PIECE = re.compile(PIECE)
 
 
 class Vocabulary:

@@ -12,7 +12,7 @@ from specreward.engines import LanguageModel, ValueModel
 from specreward.reward.solutions import SolutionModel
 from specreward.types import RewardModel
 
-__all__ = ["Composed", "Scorer", "Wiring"]
+__all__ = ["Composed", "Scorer", "Wiring", "names_of"]
 
 
 @runtime_checkable
@@ -33,6 +33,13 @@ Scorer = RewardModel | SolutionModel | ValueModel | Composed
 """Whatever can be wired to score paths."""
 
 
+def names_of(scorer: Scorer) -> list[str]:
+    """Names of the engines that a reward model is made of; its ``repr`` where it has none."""
+    if isinstance(scorer, Composed):
+        return scorer.names
+    return [scorer.name if isinstance(scorer, SolutionModel | ValueModel) else repr(scorer)]
+
+
 class Wiring(Protocol):
     """Puts wrappers around engines."""
 
@@ -44,4 +51,8 @@ class Wiring(Protocol):
 
     def reward(self, scorer: Scorer, *, role: str = "reward", phase: str = "score") -> RewardModel:
         """What scores paths by an engine whose calls are merged, stored and metered."""
+        ...
+
+    def count(self, name: str, times: int) -> None:
+        """Count something in the ledger of the search under way; it costs nothing."""
         ...

@@ -5,12 +5,14 @@
     *.pddl, folder   Blocksworld: problem files in PDDL
     *.json           Blocksworld: a split of LLM-reasoners
     *.csv            Game of 24: the ranked list of Tree of Thoughts
+    *.jsonl, *.json  tasks on data sets: the published format of each; a list, or objects by name
 
 What can be read is kept; what cannot is a complaint ``file:line: expected ..., got ...``.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -20,10 +22,10 @@ from typing import Protocol
 
 from specreward.errors import InputError
 from specreward.tasks import published
-from specreward.tasks.records import Outcome, attempt, entry, made
+from specreward.tasks.records import Outcome, Recorded, attempt, entry, made, short
 from specreward.types import Problem, Task
 
-__all__ = ["Comparable", "Reading", "forms", "ranks", "read_problems"]
+__all__ = ["Comparable", "Reading", "forms", "gathered", "ranks", "read_problems"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +58,19 @@ def read_problems(task: Task, path: str | File) -> Reading:
         OSError: It cannot be opened.
     """
     if str(path) == "-":
-        return _gathered(_lines(task, sys.stdin, "stdin"), "stdin")
+        return gathered(_lines(task, sys.stdin, "stdin"), "stdin")
     file = File(path)
     if not file.exists():
         raise InputError(f"{file}: expected a file or folder with problems, got nothing there")
     kind = "folder" if file.is_dir() else file.suffix.lower()
-    readers = {**_READERS, **_OWN_READERS.get(task.name, {})}
+    of_task = {".json": _json} if isinstance(task, Recorded) else _OWN_READERS.get(task.name, {})
+    readers = {**_READERS, **of_task}
     if kind not in readers:
         raise InputError(
             f"{file}: expected {', '.join(sorted(readers))} for the task {task.name!r}, got "
             f"{kind or 'a name without ending'}"
         )
-    return _gathered(readers[kind](task, file), str(file))
+    return gathered(readers[kind](task, file), str(file))
 
 
 def forms(task: Comparable, path: str | File) -> frozenset[str]:
@@ -83,7 +86,7 @@ def ranks(problems: Iterable[Problem], first: int, last: int) -> list[Problem]:
     return [p for p in problems if "rank" in p.meta and first <= int(p.meta["rank"]) <= last]
 
 
-def _gathered(outcomes: Iterable[Outcome], source: str) -> Reading:
+def gathered(outcomes: Iterable[Outcome], source: str) -> Reading:
     """Problems and complaints apart; an id that came before gets a number."""
     problems: dict[str, Problem] = {}
     complaints: list[str] = []
@@ -124,6 +127,50 @@ def _jsonl(task: Task, file: File) -> Iterator[Outcome]:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield from attempt(partial(entry, task, line, f"{file}:{number}"))
+
+
+def _json(task: Task, file: File) -> Iterator[Outcome]:
+    """The records of a list, or of an object that holds them by name: the name is their id."""
+    text = file.read_text("utf-8-sig", errors="replace")
+    try:
+        for line, name, fields in _members(text):
+            yield from attempt(partial(_record, task, fields, f"{file}:{line}", name))
+    except (ValueError, RecursionError) as error:
+        expected = "a JSON list of records, or an object that holds them by name"
+        yield f"{file}:1: expected {expected}, got {short(text)}: {error}"
+
+
+def _record(task: Task, fields: object, where: str, name: str | None) -> Problem:
+    if not (isinstance(fields, dict) and isinstance(task, Recorded)):
+        raise InputError(f"{where}: expected a record, got {short(json.dumps(fields))}")
+    named = fields if name is None or "id" in fields else {"id": name, **fields}
+    return task.record(named, where)
+
+
+def _members(text: str) -> Iterator[tuple[int, str | None, object]]:
+    """The members of a JSON list or object: line, name if any, value; ValueError if it is none."""
+    decoder = json.JSONDecoder()
+    start = _skip(text, 0)
+    ends = {"[": "]", "{": "}"}
+    end = ends.get(text[start : start + 1])
+    if end is None:
+        raise ValueError("it opens with neither [ nor {")
+    line, counted, place = 1, 0, start + 1
+    while text[(place := _skip(text, place)) : place + 1] != end:
+        line += text.count("\n", counted, place)
+        counted, name = place, None
+        if end == "}":
+            name, place = decoder.raw_decode(text, place)
+            place = _skip(text, place)
+        value, place = decoder.raw_decode(text, place)
+        yield line, name, value
+
+
+def _skip(text: str, place: int) -> int:
+    """The next place that holds neither space nor punctuation between members."""
+    while place < len(text) and text[place] in " \t\r\n,:":
+        place += 1
+    return place
 
 
 _Reader = Callable[[Task, File], Iterator[Outcome]]

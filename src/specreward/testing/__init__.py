@@ -4,6 +4,7 @@ check_strategy(MyStrategy(width=3))     # AssertionError with the reason, or not
 """
 
 from specreward.testing.contract import CappedPolicy, RecordedPolicy, check_strategy, toy_models
+from specreward.testing.judge import KnownJudge
 from specreward.testing.rewards import NoisyReward, OracleReward, ScriptedReward
 from specreward.testing.scripted import ScriptedLanguageModel, ScriptedPolicy
 from specreward.testing.toy_models import ToyLanguageModel, ToyPolicy
@@ -11,6 +12,7 @@ from specreward.testing.toy_task import ToyTask
 
 __all__ = [
     "CappedPolicy",
+    "KnownJudge",
     "NoisyReward",
     "OracleReward",
     "RecordedPolicy",

@@ -1,0 +1,294 @@
+"""A language model behind a server that speaks OpenAI's protocol.
+
+    complete   equal prompts of one call -> one request for n samples, where the server takes n
+               each request: attempts (retry.py) -> reply (replies.py) -> completions
+    logprobs   one request for each text: the server rates it, nothing is sampled
+
+Requests of one call are made at once, as many as ``concurrency`` lets through; the server merges
+them into its own batches. What came in before another request of the same call failed for good is
+in the error (``EngineError.done``): it is paid for, and the store keeps it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar, final
+from urllib.parse import urlsplit
+
+from specreward.checks import number, positive, whole
+from specreward.engines import ChatPrompt, Completion, Sampling, Scored, Usage
+from specreward.errors import EngineError, InputError
+from specreward.generate.connection import Connection, Server, connected
+from specreward.generate.dialects import Dialect, Fields, OpenAIAPI
+from specreward.generate.replies import Rated, Reading
+from specreward.generate.retry import Backoff, GivenUp, Retry, persist
+from specreward.generate.routes import Chat, Route
+from specreward.spec import name_of
+
+__all__ = ["OpenAI"]
+
+SEEDS = 2**31
+"""Seeds are sent modulo this: every server takes so many bits."""
+
+T = TypeVar("T", Completion, Scored)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class OpenAI:
+    """A :class:`~specreward.engines.LanguageModel` behind a URL.
+
+    Log-probabilities are under the law sampled from, or None where the server gives those of
+    another (``dialect.logprobs``); algorithms that need them then say so, and
+    ``speculative(proposal=sample_frequency())`` does without. Whether a seed gives the same text
+    again is the server's affair; ``docs/engines.md`` says what each does.
+
+    Args:
+        model: Its name at the server. It stands for the weights in the store: give different
+            weights different names.
+        url: Of the API, as a rule ending in ``/v1``.
+        dialect: What the server takes and gives.
+        route: Conversations or plain text.
+        samples: Most samples of one request, at least 1. They share one seed: with 1 each sample
+            is asked for alone, by its own.
+        concurrency: Most requests under way at once, at least 1.
+        timeout: Longest time of one request, seconds.
+        retry: When to try again.
+        key_env: The environment variable that holds the key. It is read when it is needed, and
+            kept nowhere.
+        extra: A JSON object: more fields of each sampling request, as the server documents them,
+            such as ``'{"chat_template_kwargs": {"enable_thinking": false}}'``.
+        parameters: Number of parameters, for FLOPs; 0 if unknown.
+
+    Raises:
+        InputError: A field is out of its range.
+    """
+
+    model: str = field(kw_only=False)
+    url: str = "https://api.openai.com/v1"
+    dialect: Dialect = OpenAIAPI()
+    route: Route = Chat()
+    samples: int = 128
+    concurrency: int = 32
+    timeout: float = 300.0
+    retry: Retry = Backoff()
+    key_env: str = "OPENAI_API_KEY"
+    extra: str = "{}"
+    parameters: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, str) or not self.model.strip():
+            raise InputError(f"openai: expected the name of a model, got {self.model!r}")
+        parts = urlsplit(self.url) if isinstance(self.url, str) else None
+        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InputError(
+                f"openai url: expected one such as http://localhost:8000/v1, got {self.url!r}"
+            )
+        if parts.username or parts.password or parts.query:
+            raise InputError("openai url: expected no credentials in it: the key is in key_env")
+        whole("openai samples", self.samples, 1)
+        whole("openai concurrency", self.concurrency, 1)
+        whole("openai parameters", self.parameters, 0)
+        positive("openai timeout", self.timeout)
+        if not isinstance(self.key_env, str) or not self.key_env:
+            raise InputError(
+                f"openai key_env: expected the name of an environment variable, got "
+                f"{self.key_env!r}"
+            )
+        self._more()
+
+    @property
+    def name(self) -> str:
+        """The model's, and after a space whatever else an answer depends on."""
+        plain = OpenAI(self.model)
+        how = [
+            name_of(part)
+            for part, default in ((self.dialect, plain.dialect), (self.route, plain.route))
+            if part != default
+        ]
+        if self._more():
+            how.append(self.extra)
+        return " ".join([self.model, *how])
+
+    async def complete(
+        self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling
+    ) -> list[Completion]:
+        """One completion for each prompt, ``[P]``, in order.
+
+        Raises:
+            InputError: The server does not take such a call; the message says what it takes.
+            MissingExtra: The ``openai`` library is not installed.
+            EngineError: A request failed for good. ``wasted`` has the attempts that failed,
+                ``done`` the completions that came in.
+        """
+        self._check(prompts, seeds, sampling)
+        logprobs = self.dialect.logprobs.fits(float(sampling.temperature))
+        read = Reading(dialect=self.dialect, route=self.route, sampling=sampling, logprobs=logprobs)
+        requests = []
+        for places in self._groups(prompts, sampling):
+            prompt, n = prompts[places[0]], len(places)
+            fields: Fields = {
+                **self.route.question(prompt, self.dialect),
+                **self.route.settings(self.dialect, sampling.max_tokens, logprobs=logprobs),
+                "temperature": sampling.temperature,
+                "seed": seeds[places[0]] % SEEDS,
+                **({"stop": list(sampling.stop)} if sampling.stop else {}),
+                **({"n": n} if n > 1 else {}),
+                **self.dialect.fields(sampling, logprobs=logprobs),
+                **self._more(),
+            }
+            requests.append(_Request(places=places, prompt=prompt, fields=fields, read=read))
+        return await self._ask(requests)
+
+    async def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
+        """Log-probability (temperature 1) of each (prompt, continuation), ``[P]``, in order.
+
+        A continuation begins where a token does; else the call fails and says so. The token that a
+        server must write to answer at all is counted among ``prompt_tokens``.
+
+        Raises:
+            InputError: The server gives no log-probabilities of given texts, or one is empty.
+            MissingExtra: The ``openai`` library is not installed.
+            EngineError: As for ``complete``.
+        """
+        requests = []
+        for place, (prompt, text) in enumerate(texts):
+            if not text or not prompt:
+                raise InputError(
+                    f"expected a prompt and a continuation, got {(prompt, text)!r:.200}"
+                )
+            fields = {
+                **self.route.scoring(prompt, text, self.dialect),
+                "temperature": 0.0,
+                **self._more(),
+            }
+            read = Rated(text=text)
+            requests.append(_Request(places=(place,), prompt=prompt, fields=fields, read=read))
+        return await self._ask(requests)
+
+    # ------------------------------------------------------------------------------ requests
+
+    def _groups(self, prompts: Sequence[str], sampling: Sampling) -> list[tuple[int, ...]]:
+        """The places of the call that go into one request each."""
+        most = self.samples if self.dialect.many and sampling.temperature > 0 else 1
+        equal: dict[object, list[int]] = {}
+        for place, prompt in enumerate(prompts):
+            same = prompt.messages if isinstance(prompt, ChatPrompt) else prompt
+            equal.setdefault(same, []).append(place)
+        return [
+            tuple(places[i : i + most])
+            for places in equal.values()
+            for i in range(0, len(places), most)
+        ]
+
+    async def _ask(self, requests: Sequence[_Request[T]]) -> list[T]:
+        """All answers in their places; if a request fails, an error with those of the others."""
+        if not requests:
+            return []
+        connection = await connected(self._server)
+        outcomes = await asyncio.gather(
+            *[self._answers(connection, one) for one in requests], return_exceptions=True
+        )
+        done: dict[int, T] = {}
+        failed: list[EngineError] = []
+        for one, outcome in zip(requests, outcomes, strict=True):
+            if isinstance(outcome, EngineError):
+                failed.append(outcome)
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                done.update(zip(one.places, outcome, strict=True))
+        if failed:
+            more = f" (and {len(failed) - 1} more requests of this call)" if failed[1:] else ""
+            wasted = sum([one.wasted for one in failed if isinstance(one.wasted, Usage)], Usage())
+            first = failed[0]
+            raise EngineError(f"{first}{more}", first.retryable, wasted, done) from first
+        return [done[place] for place in range(len(done))]
+
+    async def _answers(self, connection: Connection, one: _Request[T]) -> list[T]:
+        """The answers to one request, after as many attempts as it takes."""
+        n = len(one.places)
+
+        async def attempt() -> list[T]:
+            reply, seconds = await connection.request(self.route, self.model, one.fields)
+            return one.read(reply, n, seconds)
+
+        answers: list[T]
+        try:
+            answers, wasted = await persist(attempt, self.retry, connection.gate, n)
+        except GivenUp as error:
+            tries = f"{error.attempts} attempt{'s' if error.attempts > 1 else ''}"
+            raise EngineError(
+                f"{self.model} at {self.url}: {error} ({tries}; the prompt ends with "
+                f"{one.prompt[-60:]!r})",
+                error.failure.retryable,
+                error.wasted,
+            ) from error
+        if wasted.calls:
+            answers[0] = replace(answers[0], wasted=wasted)
+        return answers
+
+    @property
+    def _server(self) -> Server:
+        return Server(
+            url=self.url,
+            key_env=self.key_env,
+            timeout=self.timeout,
+            concurrency=self.concurrency,
+        )
+
+    def _more(self) -> Fields:
+        """The fields of ``extra``."""
+        try:
+            more = json.loads(self.extra)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"openai extra: expected a JSON object, got {self.extra!r}: {error}"
+            ) from error
+        if not isinstance(more, dict):
+            raise InputError(f"openai extra: expected a JSON object, got {self.extra!r}")
+        return more
+
+    def _check(self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling) -> None:
+        """Refuse what the server does not take, before anything is paid for."""
+        if len(prompts) != len(seeds):
+            raise InputError(
+                f"expected a seed for each of {len(prompts)} prompts, got {len(seeds)}"
+            )
+        number("temperature", sampling.temperature, 0)
+        whole("max_tokens", sampling.max_tokens, 1)
+        most, kind = self.dialect.most_stops, name_of(self.dialect)
+        if most is not None and len(sampling.stop) > most:
+            raise InputError(
+                f"expected at most {most} stop texts, which is what {kind} takes, got "
+                f"{len(sampling.stop)}: {sampling.stop!r}"
+            )
+        if sampling.stop and sampling.keep_stop and not self.dialect.names_stop:
+            raise InputError(
+                "expected keep_stop=False: a server of the dialect "
+                f"{kind} takes the stop text away and does not say whether there was one; vllm() "
+                "and sglang() do"
+            )
+
+
+# ---------------------------------------------------------------------------------- mechanism
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request(Generic[T]):
+    """One request.
+
+    Args:
+        places: The places of its answers in the call.
+        prompt: Named in an error.
+        fields: What is sent.
+        read: The answers in a reply, from it, their number and the seconds that it took.
+    """
+
+    places: tuple[int, ...]
+    prompt: str
+    fields: Fields
+    read: Callable[[Mapping[str, Any], int, float], list[T]]

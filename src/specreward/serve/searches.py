@@ -1,0 +1,271 @@
+"""The searches of a server: started, stopped, waited for.
+
+start     a place at the gate; a task of its own
+turn      run_async(stoppable strategy), which keeps tree and result in the store
+stop      the client has left, the time is up, the server goes down: the search is cancelled;
+          what it found is in its result, which is kept as a failed one, so that the same
+          question is searched again and pays for no call twice
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from time import monotonic
+from typing import TypeVar, final
+from uuid import uuid4
+
+from specreward.assemble import wire
+from specreward.errors import SpecRewardError
+from specreward.generate.policy import TaskPolicy
+from specreward.ledger import Budget, Ledger, current
+from specreward.prices import Prices
+from specreward.run import run_async
+from specreward.serve.limits import Gate
+from specreward.serve.live import LiveSearches
+from specreward.serve.menu import Dish
+from specreward.serve.metrics import Metrics
+from specreward.serve.refusals import Refusal
+from specreward.serve.service import Service
+from specreward.types import Candidate, Models, Problem, Result, Strategy, Trace
+
+__all__ = ["Progress", "Search", "Searches", "Stop"]
+
+N = TypeVar("N", int, float)
+
+
+class Stop(Enum):
+    """Why a search was stopped, in words for the store."""
+
+    CLIENT = "the client went away"
+    TIME = "its time on the clock was up"
+    SERVER = "the server was stopped"
+
+
+@final
+class _Stopped(SpecRewardError):
+    """The search was stopped from outside."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a search stands.
+
+    Args:
+        state: ``queued`` or ``searching``.
+        expansions: Paths whose children were judged.
+        candidates: Answers found.
+        tokens: Prompt and completion tokens of all roles.
+        dollars: By the price table.
+    """
+
+    state: str
+    expansions: int = 0
+    candidates: int = 0
+    tokens: int = 0
+    dollars: float = 0.0
+
+
+@final
+class Search:
+    """One search of the server.
+
+    Args:
+        problem: What is asked.
+        dish: The strategy.
+        budget: Its caps.
+        models: The roles.
+
+    Attributes:
+        id: Of the search and its tree.
+        stopped: Why it was stopped, or None.
+        ledger: Its account; None before its turn, and where the result came from the store.
+        task: Ends with the result, or cancelled where it never had its turn.
+    """
+
+    task: asyncio.Task[Result]
+
+    def __init__(self, problem: Problem, dish: Dish, budget: Budget, models: Models) -> None:
+        self.id = uuid4().hex
+        self.problem = problem
+        self.dish = dish
+        self.budget = budget
+        self.models = models
+        self.stopped: Stop | None = None
+        self.ledger: Ledger | None = None
+        self.started = monotonic()
+        self._trace: Trace | None = None
+        self._inner: asyncio.Task[object] | None = None
+        self._over = False
+
+    def progress(self) -> Progress:
+        """Where it stands."""
+        if self._trace is None or self.ledger is None:
+            return Progress(state="queued")
+        return Progress(
+            state="searching",
+            expansions=len(self._trace.expansions),
+            candidates=len(self._trace.found),
+            tokens=self.ledger.total.tokens,
+            dollars=self.ledger.total.dollars,
+        )
+
+    def stop(self, why: Stop) -> None:
+        """End it; of several reasons the first counts."""
+        if self._over or self.task.done() or self.stopped is not None:
+            return
+        self.stopped = why
+        (self.task if self._inner is None else self._inner).cancel()
+
+    def best(self, result: Result) -> Candidate | None:
+        """What to answer with: the chosen candidate, or of a search out of time the best so far."""
+        if self.stopped is Stop.TIME:
+            return self.dish.strategy.select(result.candidates, self.models)
+        return result.best
+
+    def begin(self, trace: Trace) -> None:
+        """The strategy starts, in the present task and with the present ledger."""
+        self._trace, self.ledger, self._inner = trace, current(), asyncio.current_task()
+
+    def end(self) -> None:
+        """The strategy has ended: there is nothing left to stop."""
+        self._over = True
+
+
+@final
+@dataclass(frozen=True)
+class _Stoppable:
+    """A strategy that can be stopped: a stop becomes a failure, which ``run`` writes down."""
+
+    strategy: Strategy
+    search: Search
+
+    async def __call__(self, problem: Problem, models: Models) -> Result:
+        """Search."""
+        self.search.begin(models.trace)
+        try:
+            return await self.strategy(problem, models)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self.search.stopped is None or task is None:
+                raise
+            task.uncancel()
+            raise _Stopped(self.search.stopped.value) from None
+        finally:
+            self.search.end()
+
+    def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
+        """As the strategy."""
+        return self.strategy.select(candidates, models)
+
+
+@final
+class Searches:
+    """All searches of a server.
+
+    Args:
+        service: What is served.
+        gate: Lets them in.
+        metrics: Counts them.
+        live: Lets the viewer look on.
+    """
+
+    def __init__(self, service: Service, gate: Gate, metrics: Metrics, live: LiveSearches) -> None:
+        self._service = service
+        self._live = live
+        self._gate = gate
+        self._metrics = metrics
+        self._under_way: set[Search] = set()
+        self._closing = False
+        self._models = wire(
+            service.task,
+            service.engines,
+            store=service.store,
+            seed=service.seed,
+            prices=service.prices,
+        )
+        prices = Prices.packaged() if service.prices is None else service.prices
+        self.priced = all(prices.find(name) is not None for name in service.engines.names)
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server goes down."""
+        return self._closing
+
+    def models(self, seed: int | None) -> Models:
+        """The roles with a root of all draws; engines and their mergers are shared by all."""
+        if seed is None or seed == self._models.seed:
+            return self._models
+        policy = self._models.policy
+        assert isinstance(policy, TaskPolicy)
+        return replace(self._models, policy=replace(policy, seed=seed), seed=seed)
+
+    def budget(self, asked: Budget) -> Budget:
+        """What a client asks for, or the server's cap where that is less."""
+        cap = self._service.budget
+        return Budget(
+            tokens=_least(asked.tokens, cap.tokens),
+            calls=_least(asked.calls, cap.calls),
+            dollars=_least(asked.dollars, cap.dollars),
+            seconds=_least(asked.seconds, cap.seconds),
+        )
+
+    def start(self, problem: Problem, dish: Dish, budget: Budget, seed: int | None) -> Search:
+        """A search in a task of its own.
+
+        Raises:
+            Refusal: The server is full or goes down.
+        """
+        if self._closing:
+            raise Refusal(503, "the server is being stopped: ask again later", code="stopping")
+        self._gate.enter()
+        search = Search(problem, dish, self.budget(budget), self.models(seed))
+        search.task = asyncio.create_task(self._run(search))
+        self._under_way.add(search)
+
+        def over(_: asyncio.Task[Result]) -> None:
+            self._gate.leave()
+            self._under_way.discard(search)
+
+        search.task.add_done_callback(over)
+        return search
+
+    async def _run(self, search: Search) -> Result:
+        async with self._gate.turn():
+            search.started = monotonic()
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(self._service.limits.seconds, search.stop, Stop.TIME)
+            try:
+                [result] = await run_async(
+                    _Stoppable(self._live.watch(search.dish.strategy, id=search.id), search),
+                    [search.problem],
+                    search.models,
+                    store=self._service.store,
+                    budget=search.budget,
+                    label=search.dish.text,
+                )
+            finally:
+                timer.cancel()
+        seconds = monotonic() - search.started
+        self._metrics.searched(result, seconds, search.ledger)
+        return result
+
+    async def drain(self, grace: float) -> None:
+        """Let nobody in; give those inside ``grace`` seconds, then stop them."""
+        self._closing = True
+        self._live.close()
+        if tasks := [search.task for search in self._under_way]:
+            await asyncio.wait(tasks, timeout=grace)
+        for search in list(self._under_way):
+            search.stop(Stop.SERVER)
+        if tasks := [search.task for search in self._under_way]:
+            await asyncio.wait(tasks)
+
+
+def _least(asked: N | None, cap: N | None) -> N | None:
+    if asked is None or cap is None:
+        return cap if asked is None else asked
+    return min(asked, cap)

@@ -1,0 +1,100 @@
+"""A client that goes away stops its search, and only its own."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+pytest.importorskip("fastapi", reason="needs the serve extra")
+httpx2 = pytest.importorskip("httpx2", reason="needs the openai extra")
+
+from specreward import Store  # noqa: E402
+from specreward.serve.limits import Limits  # noqa: E402
+
+from .serving import Writer, service, serving, until  # noqa: E402
+
+LONG = "mcts(simulations=200)"
+
+
+def body(text="apple", **more):
+    return {"model": LONG, "messages": [{"role": "user", "content": text}], **more}
+
+
+def gauge(url, name):
+    page = httpx2.get(f"{url}/metrics").text
+    [line] = [line for line in page.splitlines() if line.startswith(f"{name} ")]
+    return float(line.split()[1])
+
+
+def running(url):
+    return gauge(url, "specreward_searches_running")
+
+
+def idle(writer):
+    """The engine is asked nothing more."""
+    asked = writer.calls
+    time.sleep(0.3)
+    return writer.calls == asked
+
+
+def test_a_client_that_hangs_up_stops_its_search(tmp_path):
+    writer = Writer(seconds=0.05)
+    with (
+        Store(tmp_path / "run.db") as store,
+        serving(service(policy=writer, store=store)) as url,
+    ):
+        with pytest.raises(httpx2.TimeoutException):
+            httpx2.post(f"{url}/v1/chat/completions", json=body(), timeout=0.5)
+        until(lambda: running(url) == 0)
+        assert writer.calls > 0
+        assert idle(writer)
+        # What was found is kept.
+        [row] = store.runs()
+        [kept] = store.results(row.id)
+        assert kept.ended == "failed"
+        assert "the client went away" in kept.error
+        assert kept.expansions
+        assert sum([spent.calls for spent in kept.usage.values()]) > 0
+        page = httpx2.get(f"{url}/metrics").text
+        assert 'specreward_searches_total{ended="failed"} 1.0' in page
+        assert 'route="/v1/chat/completions",status="499"} 1.0' in page
+
+
+def test_a_client_that_leaves_a_stream_stops_its_search():
+    writer = Writer(seconds=0.05)
+    with serving(service(policy=writer)) as url:
+        with httpx2.stream("POST", f"{url}/v1/chat/completions", json=body(stream=True)) as reply:
+            next(reply.iter_lines())
+            until(lambda: running(url) == 1)
+        until(lambda: running(url) == 0)
+        assert idle(writer)
+
+
+def test_the_other_searches_go_on():
+    writer = Writer(seconds=0.02)
+    with serving(service(policy=writer)) as url, ThreadPoolExecutor(1) as pool:
+        post = {"url": f"{url}/v1/chat/completions", "timeout": 30}
+        alone = httpx2.post(json=body("pear"), **post).json()
+        other = pool.submit(lambda: httpx2.post(json=body("pear"), **post).json())
+        with pytest.raises(httpx2.TimeoutException):
+            httpx2.post(f"{url}/v1/chat/completions", json=body("apple"), timeout=0.3)
+        assert other.result()["choices"] == alone["choices"]
+
+
+def test_a_client_that_leaves_the_queue_makes_room():
+    writer = Writer(seconds=0.2)
+    limits = Limits(searches=1, queue=1)
+    with serving(service(policy=writer, limits=limits)) as url, ThreadPoolExecutor(1) as pool:
+        post = {"url": f"{url}/v1/chat/completions"}
+        first = pool.submit(lambda: httpx2.post(json=body("pear"), timeout=60, **post))
+        until(lambda: running(url) == 1)
+        with pytest.raises(httpx2.TimeoutException):
+            httpx2.post(json=body("apple"), timeout=0.3, **post)
+        until(lambda: gauge(url, "specreward_searches_queued") == 0)
+        with pytest.raises(httpx2.TimeoutException):  # there is room again: it waits, as before
+            httpx2.post(json=body("plum"), timeout=0.3, **post)
+        assert not first.done()
+        first.cancel()
+        assert first.result().status_code == 200
+        fresh = httpx2.post(json=body("pear", model="cot"), timeout=30, **post)
+        assert fresh.status_code == 200
