@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -277,3 +278,52 @@ def test_texts_that_are_scored_are_counted_beforehand(verb):
     spend(Ledger(Budget(tokens=3)), work())
     with pytest.raises(BudgetExhausted):
         spend(Ledger(Budget(tokens=2)), work())
+
+
+# ---------------------------------------------------------------------------------- lost attempts
+
+LOST = Usage(calls=3, prompt_tokens=4, completion_tokens=2, seconds=0.5, failed=3)
+
+
+def test_attempts_before_an_answer_are_booked_with_it_and_priced():
+    class Stubborn(Engine):
+        async def complete(self, prompts, seeds, sampling):
+            [first, *rest] = await super().complete(prompts, seeds, sampling)
+            return [replace(first, wasted=LOST), *rest]
+
+        async def values(self, texts):
+            return [replace(one, wasted=LOST) for one in await super().values(texts)]
+
+    ledger = Ledger()
+    spend(ledger, call(metered(Stubborn()), ["a b c", "a b"]))
+    assert ledger.total == Usage(
+        calls=2 + 3,
+        prompt_tokens=5 + 4,
+        cached_tokens=2,
+        completion_tokens=8 + 2,
+        seconds=1.0 + 0.5,
+        flops=2 * 7 * (5 - 2 + 8 + 4 + 2),
+        dollars=pytest.approx((10 * (3 + 4) + 1 * 2 + 100 * (8 + 2)) / 1e6),
+        failed=3,
+    )
+    scored = Ledger()
+    spend(scored, MeteredValues(Stubborn(), prices=PRICES).values(["a b c"]))
+    assert (scored.total.calls, scored.total.failed, scored.total.completion_tokens) == (4, 3, 2)
+
+
+def test_a_failed_call_costs_its_attempts_and_the_answers_that_came_in():
+    came = Completion("x", 4, -1.0, 3, 1, "stop", 0.5, Usage(calls=1, failed=1))
+    error = EngineError("down", wasted=LOST, done={1: came})
+    ledger = Ledger()
+    with pytest.raises(EngineError):
+        spend(ledger, call(metered(Engine(error)), ["a b c"] * 3))
+    assert ledger.total == Usage(
+        calls=3 + 1 + 1,
+        prompt_tokens=4 + 3,
+        cached_tokens=1,
+        completion_tokens=2 + 4,
+        seconds=0.5 + 0.5,
+        flops=2 * 7 * (4 + 3 - 1 + 2 + 4),
+        dollars=pytest.approx((10 * (4 + 2) + 1 * 1 + 100 * (2 + 4)) / 1e6),
+        failed=3 + 1,
+    )

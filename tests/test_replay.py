@@ -10,7 +10,7 @@ from specreward.ledger import Ledger
 from specreward.metering import Metered, MeteredValues
 from specreward.replay import Stored, StoredValues
 from specreward.store import Store
-from specreward.types import Completion, Sampling, Scored
+from specreward.types import Completion, Sampling, Scored, Usage
 
 HOW = Sampling(0.5, 7, (";",))
 
@@ -245,3 +245,41 @@ def test_it_stands_for_its_engine(store):
     for wrapper in (Stored(Engine(), store), StoredValues(Engine(), store)):
         assert (wrapper.name, wrapper.parameters) == ("fake", 11)
         assert repr(wrapper).endswith("('fake')")
+
+
+# ---------------------------------------------------------------------------------- lost attempts
+
+LOST = Usage(calls=2, prompt_tokens=4, completion_tokens=2, seconds=0.25, failed=2)
+
+
+@pytest.mark.parametrize("verb", ["complete", "logprobs", "values"])
+def test_attempts_before_an_answer_are_kept_with_it(store, verb):
+    class Stubborn(Engine):
+        async def _answers(self, items, make):
+            [first, *rest] = await super()._answers(items, make)
+            return [dataclasses.replace(first, wasted=LOST), *rest]
+
+    paid = asyncio.run(verbs(Stubborn(), store)[verb](["a1", "b2"]))
+    replayed = asyncio.run(verbs(Engine(), store)[verb](["b2", "a1"]))
+    assert [one.wasted for one in paid] == [LOST, Usage()]
+    assert replayed == paid[::-1]
+
+
+@pytest.mark.parametrize("verb", ["complete", "logprobs", "values"])
+def test_answers_that_came_in_before_a_failure_are_kept(store, verb):
+    class Halting(Engine):
+        async def _answers(self, items, make):
+            done = await super()._answers(items, make)
+            raise EngineError("down", wasted=LOST, done={2: done[2], 0: done[0]})
+
+    halting = Halting()
+    with pytest.raises(EngineError, match="down"):
+        asyncio.run(verbs(halting, store)[verb](["a1", "b2", "a1", "c3"]))
+    assert store.paid() == {"fake": (2, 2)}
+    engine = Engine()
+    answers = asyncio.run(verbs(engine, store)[verb](["a1", "b2", "c3"]))
+    assert [len(items) for items in engine.asked] == [1]
+    # Places are those of the distinct calls that were asked: a1, b2, c3.
+    first, third = [asyncio.run(verbs(Engine(), store)[verb]([item]))[0] for item in ("a1", "c3")]
+    assert (answers[0], answers[2]) == (first, third)
+    assert first != third

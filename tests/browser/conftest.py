@@ -8,12 +8,11 @@ import threading
 import time
 
 import pytest
+from report.searches import SPECULATIVE, Checked, failed, large, run_file, small
 
 from specreward.report.archive import Archive
 from specreward.serve.live import LiveSearches
-from specreward.types import Models, Result
-
-from ..report.searches import SPECULATIVE, Checked, failed, large, run_file, small
+from specreward.types import Models
 
 BINARIES = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
 PATIENCE = 10.0
@@ -96,7 +95,14 @@ class Browser:
             "arguments[1] === null || one.textContent.trim().startsWith(arguments[1]));"
             "return found.length > 0 ? found[0] : null"
         )
-        self.wait(script, selector, text).click()
+        from selenium.common.exceptions import StaleElementReferenceException
+
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.wait(script, selector, text).click()
+            except StaleElementReferenceException:  # the page was being left
+                assert time.monotonic() < until, f"never still: {selector}"
 
     def keys(self, *keys):
         """Typed where the focus is."""
@@ -119,8 +125,9 @@ class Browser:
     def active(self):
         """The text of the row that the keyboard is on."""
         return self.run(
-            "const at = document.querySelector('[role=tree]').getAttribute('aria-activedescendant');"
-            "return document.getElementById(at)?.querySelector('.text').textContent ?? null"
+            "const tree = document.querySelector('[role=tree]');"
+            "const row = document.getElementById(tree.getAttribute('aria-activedescendant'));"
+            "return row?.querySelector('.text').textContent ?? null"
         )
 
 
@@ -189,7 +196,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    results: list[Result] = [small("p1"), large(), failed(), small("p2")]
+    results = [small("p1"), large(), failed(), small("p2")]
     return run_file(
         tmp_path_factory.mktemp("runs") / "demo", results, strategies=(SPECULATIVE, "cot()")
     )

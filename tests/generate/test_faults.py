@@ -87,7 +87,6 @@ def test_every_problem_ends_and_the_ledger_has_what_the_proxy_saw(tmp_path):
             proxy.share = 0.0
             again = search(server, store)
         # What failed is asked for, what came in is not asked for again.
-        assert set(proxy.answered.values()) <= {1, 4}
         assert all(n == json.loads(body).get("n", 1) for body, n in proxy.answered.items())
         [(_, stored)] = store.paid().values()
         assert stored == proxy.calls["ok"] > paid

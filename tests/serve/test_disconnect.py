@@ -64,7 +64,8 @@ def test_a_client_that_leaves_a_stream_stops_its_search():
     writer = Writer(seconds=0.05)
     with serving(service(policy=writer)) as url:
         with httpx2.stream("POST", f"{url}/v1/chat/completions", json=body(stream=True)) as reply:
-            next(reply.iter_lines())
+            lines = reply.iter_lines()
+            next(lines)
             until(lambda: running(url) == 1)
         until(lambda: running(url) == 0)
         assert idle(writer)

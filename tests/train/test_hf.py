@@ -174,7 +174,9 @@ def test_the_engine_on_transformers_is_the_embedded_one(tmp_path, transformers, 
         assert (b.text.strip(), b.tokens, b.finish) == (a.text, a.tokens, a.finish)
         assert b.prompt_tokens == a.prompt_tokens
         assert b.logprob == pytest.approx(a.logprob, abs=1e-4)
-    pairs = [(f"{prompt} {a.text} ; good :", "good") for prompt, a in zip(prompts, wanted, strict=True)]
+    pairs = [
+        (f"{prompt} {a.text} ; good :", "good") for prompt, a in zip(prompts, wanted, strict=True)
+    ]
     wanted, found = (asyncio.run(lm.logprobs(pairs)) for lm in engines)
     assert [b.value for b in found] == pytest.approx([a.value for a in wanted], abs=1e-4)
     assert [b.prompt_tokens for b in found] == [a.prompt_tokens for a in wanted]

@@ -15,6 +15,8 @@ BAD = {"a": 0.3, "b": 0.2, "c": 0.3}
 
 
 def logprob(prompt, text):
+    assert text[0] == " "  # a word of its own after the prompt's last one
+    text = text[1:]
     if prompt.startswith("good? p1/s/"):
         return log({"good": GOOD, "bad": BAD}[text][prompt[-1]])
     assert prompt == "next p1/s"
@@ -63,18 +65,18 @@ def test_repeats_are_not_paid_and_all_families_share_one_call():
     )
     assert [len(family) for family in judged] == [1, 0, 1]
     assert judge.scored == [
-        ("next p1/s", "a"),
-        ("good? p1/s/a", "good"),
-        ("good? p1/s/a", "bad"),
-        ("next p1/s", "b"),
-        ("good? p1/s/b", "good"),
-        ("good? p1/s/b", "bad"),
+        ("next p1/s", " a"),
+        ("good? p1/s/a", " good"),
+        ("good? p1/s/a", " bad"),
+        ("next p1/s", " b"),
+        ("good? p1/s/b", " good"),
+        ("good? p1/s/b", " bad"),
     ]
     assert judged[0][0].details["likelihood"] == 1.0
 
 
 def test_the_likelihood_of_several_steps_is_that_of_all():
-    table = {("next p1", "x"): -1.0, ("next p1/x", "y"): -2.0, ("next p1", "z"): -4.0}
+    table = {("next p1", " x"): -1.0, ("next p1/x", " y"): -2.0, ("next p1", " z"): -4.0}
     judge = ToyJudge(logprob=lambda prompt, text: table.get((prompt, text), -1.0))
     paths = (ROOT.then(Step("x")).then(Step("y")), ROOT.then(Step("z")))
     judged = one(RapEvaluation(alpha=0), roles(judge=judge), Siblings(ROOT, paths))

@@ -15,7 +15,7 @@ from fastapi import Request
 
 from specreward.ledger import Budget
 from specreward.serve.menu import Menu
-from specreward.serve.refusals import Refusal
+from specreward.serve.refusals import Refusal, reading
 from specreward.serve.replies import Answer, ErrorReply, Report, answers, report
 from specreward.serve.schemas import Options
 from specreward.serve.searches import Search, Searches, Stop
@@ -91,14 +91,16 @@ class Answering:
         """The search that a request asks for, under way.
 
         Raises:
-            InputError: The problem or the strategy cannot be read.
-            Refusal: There is no such model, or no place.
+            Refusal: The problem or the strategy cannot be read, there is no such model, or no
+                place.
         """
-        dish, options = self._menu.find(asked.model), asked.options
-        if options.strategy is not None:
-            dish = self._menu.read(options.strategy)
+        options = asked.options
         budget = Budget() if options.budget is None else options.budget.budget()
-        problem = await asyncio.to_thread(self._task.parse, asked.question)
+        with reading():
+            dish = self._menu.find(asked.model)
+            if options.strategy is not None:
+                dish = self._menu.read(options.strategy)
+            problem = await asyncio.to_thread(self._task.parse, asked.question)
         return self._searches.start(problem, dish, budget, options.seed)
 
     async def wait(self, search: Search, request: Request) -> Result:

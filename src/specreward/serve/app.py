@@ -27,7 +27,7 @@ from specreward.serve.limits import Gate
 from specreward.serve.live import LiveSearches
 from specreward.serve.menu import Menu
 from specreward.serve.metrics import Metrics
-from specreward.serve.refusals import Refusal, add_handlers
+from specreward.serve.refusals import Refusal, add_handlers, reading
 from specreward.serve.replies import ModelCard, ModelList
 from specreward.serve.score import REWARD, score_router
 from specreward.serve.searches import Searches
@@ -123,7 +123,8 @@ def _models_router(service: Service, menu: Menu) -> APIRouter:
         """One of them, or what the text of a strategy stands for."""
         card = cards().get(name)
         if card is None:
-            card = ModelCard(id=name, created=created, strategy=menu.find(name).text)
+            with reading():
+                card = ModelCard(id=name, created=created, strategy=menu.find(name).text)
         return JSONResponse(card.model_dump())
 
     return router

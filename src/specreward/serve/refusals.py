@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, final
 
 from fastapi import FastAPI, Request
@@ -13,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from specreward.errors import InputError, SpecRewardError
 
-__all__ = ["Refusal", "add_handlers", "error_body"]
+__all__ = ["Refusal", "add_handlers", "error_body", "reading"]
 
 _log = logging.getLogger(__name__)
 
@@ -67,22 +68,30 @@ def error_body(
     return {"error": {"message": line, "type": kind, "param": param, "code": code}}
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """What a client wrote is being read: what is wrong with it is the client's fault.
+
+    Raises:
+        Refusal: 400, in place of an InputError.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise Refusal(400, str(error)) from error
+
+
 def add_handlers(app: FastAPI) -> None:
     """Every error of an app in this form."""
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(InputError, _input)
     app.add_exception_handler(SpecRewardError, _failed)
     app.add_exception_handler(Exception, _unforeseen)
 
 
 def _refused(_: Request, error: Refusal) -> JSONResponse:
     return error.response()
-
-
-def _input(_: Request, error: InputError) -> JSONResponse:
-    return Refusal(400, str(error)).response()
 
 
 def _failed(_: Request, error: SpecRewardError) -> JSONResponse:

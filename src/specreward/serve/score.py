@@ -26,7 +26,7 @@ from specreward.reward.solutions import SolutionReward
 from specreward.serve.answering import ERRORS, until_gone
 from specreward.serve.limits import Gate
 from specreward.serve.metrics import Metrics
-from specreward.serve.refusals import Refusal
+from specreward.serve.refusals import Refusal, reading
 from specreward.serve.replies import ScoreReply, ScoreRow, usage_reply
 from specreward.serve.schemas import ScoreRequest, SolutionBody
 from specreward.serve.searches import Searches
@@ -72,10 +72,16 @@ class _Scoring:
                 code="model_not_found",
                 param="model",
             )
-        solutions = _solutions(asked)
-        paths = await asyncio.to_thread(
-            lambda: [_path(one, self._service.task, reward) for one in solutions]
-        )
+        if asked.per_step and not isinstance(reward, StepScorer):
+            raise Refusal(
+                400,
+                "per_step: expected a reward model that scores steps; this one scores solutions as "
+                "a whole: leave it out",
+            )
+        task = self._service.task
+        with reading():
+            solutions = _solutions(asked)
+            paths = await asyncio.to_thread(lambda: [_path(one, task, reward) for one in solutions])
         if self._searches.closing:
             raise Refusal(503, "the server is being stopped: ask again later", code="stopping")
         self._gate.enter()
@@ -95,14 +101,12 @@ class _Scoring:
             with ledger.active():
                 async with asyncio.timeout(seconds):
                     scores = await reward.score(paths)
-                    if per_step:
-                        steps = await _steps(reward, paths)
+                    if per_step and isinstance(reward, StepScorer):
+                        steps = await reward.steps(paths)
         except TimeoutError:
             raise Refusal(504, f"the reward model took more than {seconds:g} s") from None
         except BudgetExhausted as error:
             raise Refusal(400, f"{error}", code="budget") from error
-        except InputError:
-            raise
         except SpecRewardError as error:
             raise Refusal(502, str(error), headers={"x-should-retry": "false"}) from error
         finally:
@@ -117,15 +121,6 @@ class _Scoring:
             ],
             usage=usage_reply(ledger.usage),
         )
-
-
-async def _steps(reward: RewardModel, paths: Sequence[Path]) -> list[list[float]]:
-    if not isinstance(reward, StepScorer):
-        raise InputError(
-            "per_step: expected a reward model that scores steps; this one scores solutions as a "
-            "whole: leave it out"
-        )
-    return await reward.steps(paths)
 
 
 def _solutions(asked: ScoreRequest) -> list[SolutionBody]:

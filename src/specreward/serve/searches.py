@@ -126,9 +126,10 @@ class Search:
             return self.dish.strategy.select(result.candidates, self.models)
         return result.best
 
-    def begin(self, trace: Trace) -> None:
-        """The strategy starts, in the present task and with the present ledger."""
-        self._trace, self.ledger, self._inner = trace, current(), asyncio.current_task()
+    def begin(self, models: Models) -> None:
+        """The strategy starts, in the present task, with the present ledger and a trace."""
+        self.models, self._trace = models, models.trace
+        self.ledger, self._inner = current(), asyncio.current_task()
 
     def end(self) -> None:
         """The strategy has ended: there is nothing left to stop."""
@@ -145,7 +146,7 @@ class _Stoppable:
 
     async def __call__(self, problem: Problem, models: Models) -> Result:
         """Search."""
-        self.search.begin(models.trace)
+        self.search.begin(models)
         try:
             return await self.strategy(problem, models)
         except asyncio.CancelledError:

@@ -63,11 +63,15 @@ def near(given: str, reference: str, tolerance: float) -> bool:
     if a is None or b is None or not tolerance:
         return False
     scales = {1}
-    if ("%" in given) != ("%" in reference):
+    if _in_percent(given) != _in_percent(reference):
         scales.add(100)  # where only one has the sign, it may be meant as a unit
     return any(
         abs(x - y) <= tolerance * abs(y) for s in scales for x, y in ((a * s, b), (a, b * s))
     )
+
+
+def _in_percent(text: str) -> bool:
+    return answers.number(text) != answers.number(re.sub(r"%|percent", "", text))
 
 
 def one_of(text: str, words: Sequence[str]) -> str | None:

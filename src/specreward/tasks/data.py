@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from hashlib import blake2b
@@ -101,13 +101,12 @@ def _loaded(task: Sourced, changed: int) -> Mapping[str, tuple[Problem, ...]]:
         _warn(task, reading)
         return _distinct(_hashed(task, reading.problems))
     found = rows(task.data)
-    whole = gathered(
-        [outcome for split in found for outcome in _read(task, split, found[split])], task.data
-    )
-    _warn(task, whole)
-    own: dict[str, list[Problem]] = {split: [] for split in found}
-    for problem in whole.problems:
-        own[str(problem.meta["split"])].append(problem)
+    own: dict[str, tuple[Problem, ...]] = {}
+    for split in found:
+        if found[split]:
+            reading = gathered(_read(task, split, found[split]), f"{task.data}/{split}")
+            _warn(task, reading)
+            own[split] = reading.problems
     return _distinct(_arranged(task, own))
 
 
@@ -123,13 +122,16 @@ def _read(task: Sourced, split: str, records: Iterable[Mapping[str, object]]) ->
     return outcomes
 
 
-def _arranged(task: Sourced, own: Mapping[str, list[Problem]]) -> dict[str, list[Problem]]:
+def _arranged(
+    task: Sourced, own: Mapping[str, tuple[Problem, ...]]
+) -> Mapping[str, Sequence[Problem]]:
     """A set's own splits as ours."""
     tune = next((own[name] for name in _TUNE if own.get(name)), None)
     test = own.get("test") or tune
     train = own.get("train")
     if not train or not test:
-        return _hashed(task, [problem for problems in own.values() for problem in problems])
+        every = [problem for problems in own.values() for problem in problems]
+        return _hashed(task, gathered(every, task.data).problems)  # ids are told apart
     if tune is not None and test is not tune:
         return {"train": train, "tune": tune, "test": test}
     fifth = [problem for problem in train if share(task.kin(problem)) == "tune"]

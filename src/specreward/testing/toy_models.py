@@ -102,7 +102,7 @@ class ToyLanguageModel:
 
     async def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
         """Log-probabilities at temperature 1."""
-        laws = [(self._law(prompt), prompt, text) for prompt, text in texts]
+        laws = [(self._law(prompt), prompt, text.strip()) for prompt, text in texts]
         return [
             Scored(math.log(law[text]) if text in law else -30.0, len(prompt) + len(text))
             for law, prompt, text in laws

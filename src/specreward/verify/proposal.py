@@ -49,7 +49,9 @@ def log_likelihood(parent: Path, child: Path, length_exponent: float) -> float:
         if step.logprob is None:
             raise InputError(
                 f"expected a log-probability with each step, got none with {step.text[:200]!r}: "
-                "the policy's engine gives none; use speculative(proposal=sample_frequency())"
+                "the policy's engine gives none of the law that it samples from at this "
+                "temperature; use speculative(proposal=sample_frequency()), or temperature 1, or a "
+                "server that reports that law (docs/engines.md)"
             )
         total += step.logprob
         tokens += step.tokens

@@ -39,11 +39,16 @@ def questions(parent: Path, child: Path, task: Task) -> list[tuple[str, str]]:
     """What is scored for one child: each step below the parent, then ``good`` and ``bad``."""
     before = [Path(child.problem, child.steps[:i]) for i in range(parent.depth, child.depth)]
     asked = [
-        (task.prompt(path), step.text)
+        continued(task.prompt(path), step.text)
         for path, step in zip(before, added(parent, child), strict=True)
     ]
     good = task.good_prompt(child)
-    return [*asked, (good, "good"), (good, "bad")]
+    return [*asked, continued(good, "good"), continued(good, "bad")]
+
+
+def continued(prompt: str, text: str) -> tuple[str, str]:
+    """A prompt and a text as a model would write it there: a word of its own after a word."""
+    return prompt, text if not prompt or prompt[-1].isspace() else f" {text}"
 
 
 def take(answers: Iterator[Scored]) -> float:

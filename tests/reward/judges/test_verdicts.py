@@ -3,6 +3,7 @@ import math
 import re
 
 import pytest
+from tests.reward.judges.court import BAD, FAIR, GOOD, POOR, QUALITY, path, scores, wired
 
 from specreward.engines import ChatPrompt, Completion, Scored
 from specreward.errors import EngineError, InputError, RewardError
@@ -11,7 +12,6 @@ from specreward.reward.judges import RPRM, Critiques, Direct, GenRM, Votes
 from specreward.spec import name_of, parse
 from specreward.testing import KnownJudge
 from specreward.types import RewardModel, StepScorer
-from tests.reward.judges.court import BAD, FAIR, GOOD, POOR, QUALITY, path, scores, wired
 
 LONG = path("Who knows", "It is even", "2 + 2 = 4")
 
@@ -79,7 +79,7 @@ def test_an_engine_without_log_probabilities_is_told_of_votes():
         async def logprobs(self, texts):
             raise InputError("no log-probabilities here")
 
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match="no log-probabilities here") as caught:
         run(GenRM(Silent()), [GOOD])
     assert any("verdict=votes()" in note for note in caught.value.__notes__)
 
@@ -253,6 +253,8 @@ def test_settings_out_of_range_are_refused(build):
 
 def test_an_engine_that_loses_answers_is_named():
     class Short(Texts):
+        concurrency = 1  # elsewhere, so that nothing is merged for it
+
         async def complete(self, prompts, seeds, sampling):
             return []
 
@@ -261,7 +263,7 @@ def test_an_engine_that_loses_answers_is_named():
 
     with pytest.raises(EngineError, match="texts: expected 2 "):
         run(GenRM(Short()), [GOOD])
-    with pytest.raises(EngineError, match="8 (completions|answers)"):
+    with pytest.raises(EngineError, match="texts: expected 8 completions"):
         run(GenRM(Short(), verdict=Votes()), [GOOD])
 
 

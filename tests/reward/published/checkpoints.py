@@ -14,11 +14,11 @@ from typing import Any
 import tokenizers
 import torch
 import transformers
+from generate.hf import tiny
 from safetensors.torch import load_file, save_file
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
 from specreward.reward import published
-from tests.generate.hf import tiny
 
 QUESTION = "Ann has 12 apples and eats 5 of them. How many apples are left?"
 STEPS = ("Ann eats 5 of them.", "The number is 12 - 5 = 7.", "The answer is \\boxed{7}.")
@@ -175,7 +175,7 @@ def make_cloud(path, feedback="teacher"):
     # So that critiques end after some words.
     end = words.convert_tokens_to_ids("<|eot_id|>")
     weights["reward_base_model.lm_head.weight"] = network.lm_head.weight.detach().clone()
-    weights["reward_base_model.lm_head.weight"][end] *= 1.6
+    weights["reward_base_model.lm_head.weight"][end] *= 2.0
     head = head_of(32, 32)
     out = head_of(32, 1)
     weights |= {f"reward_head.dense.{name}": one for name, one in head.items()}
@@ -357,7 +357,9 @@ def cloud_scores(path, question, steps, shift=0):
     out = network.generate(
         ids, max_new_tokens=200, do_sample=False, repetition_penalty=1.01, eos_token_id=end
     )
-    critique = words.decode(out[0, ids.shape[1] :].tolist()[:-1]).strip()
+    written = out[0, ids.shape[1] :].tolist()
+    stop = min([written.index(one) for one in (end, words.eos_token_id) if one in written])
+    critique = words.decode(written[:stop]).strip()
     ids = words(prompt + critique + "<|eot_id|>", add_special_tokens=False)["input_ids"]
     hidden = states(network.model, ids)[-1 + shift]
     dense = held["reward_head.dense.weight"] @ hidden + held["reward_head.dense.bias"]
@@ -369,16 +371,14 @@ FAMILIES = {
     "athena_prm": Family(
         published.AthenaPRM, make_athena, athena_scores, "<|step|>", (("step_token", "<|step|>"),)
     ),
-    "cloud": Family(published.CLoud, make_cloud, cloud_scores, fields=(("max_tokens", 100),)),
+    "cloud": Family(published.CLoud, make_cloud, cloud_scores, fields=(("max_tokens", 400),)),
     "encoder_srm": Family(published.EncoderSRM, make_encoder, encoder_scores),
     "math_shepherd": Family(published.MathShepherd, make_shepherd, shepherd_scores, " ки"),
     "qwen_prm": Family(published.QwenPRM, make_qwen, qwen_scores, "<extra_0>"),
     "reasonflux_prm": Family(published.ReasonFluxPRM, make_qwen, reasonflux_scores, "<extra_0>"),
     "reasonflux_prm_1.5b": Family(published.ReasonFluxPRM, make_trajectory, trajectory_scores),
     "rlhflow_prm": Family(published.RLHFlowPRM, make_rlhflow, rlhflow_scores),
-    "sequence_classifier": Family(
-        published.SequenceClassifier, make_classifier, classifier_scores
-    ),
+    "sequence_classifier": Family(published.SequenceClassifier, make_classifier, classifier_scores),
     "skywork_prm": Family(published.SkyworkPRM, make_skywork, skywork_scores, "\n"),
 }
 

@@ -56,7 +56,7 @@ def test_another_reading_gives_other_numbers(family, path):
     """Read one token early or late: the check above would find it."""
     [graded] = grade(family.model(path), (QUESTION, STEPS))
     wrong = family.scores(path, QUESTION, STEPS, shift=-1)
-    assert all(abs(a - b) > 1e-3 for a, b in zip(graded.values, wrong, strict=True))
+    assert max(abs(a - b) for a, b in zip(graded.values, wrong, strict=True)) > 1e-3
 
 
 def test_beginnings_of_a_solution_siblings_and_what_was_read_before(family, path):
@@ -149,7 +149,7 @@ def test_a_name_says_what_changes_a_number_and_nothing_else(family, path, tmp_pa
     model = family.model(path)
     assert model.name == family.model(path, batch_tokens=99, cache_tokens=7).name
     if "combine" in family.cls.__dataclass_fields__:
-        assert model.name == family.model(path, combine=Last()).name == model.name
+        assert model.name == family.model(path, combine=Last()).name
     assert str(path.parent) not in model.name
     copied = tmp_path / path.name
     shutil.copytree(path, copied)

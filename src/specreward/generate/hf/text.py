@@ -21,6 +21,9 @@ __all__ = ["Texts", "Writing"]
 _CONTEXT = 8
 """Tokens of the prompt that are decoded together with the first ones written."""
 
+_ANCHORS = "\na0.|"
+"""What a text may be read after: a sign with which its first token does not merge."""
+
 _BROKEN = "\ufffd"
 """What the bytes of an unfinished character decode to; a character has four bytes at most."""
 
@@ -113,10 +116,10 @@ class Texts:
 
     def _apart(self, text: str) -> list[int]:
         """Tokens of a text within another: without the space that some put before a beginning."""
-        anchor = self._encode("\n", False)
-        ids = self._encode("\n" + text, False)
-        if len(ids) > len(anchor) and ids[: len(anchor)] == anchor:
-            return ids[len(anchor) :]
+        for letter in _ANCHORS:
+            anchor, ids = self._encode(letter, False), self._encode(letter + text, False)
+            if len(ids) > len(anchor) and ids[: len(anchor)] == anchor:
+                return ids[len(anchor) :]
         return self._encode(text, False)
 
 

@@ -64,7 +64,7 @@ async function lookOn(place, data, signal) {
 async function filePage(main, data, [id], signal) {
   const { file, groups } = await data.comparison(id, signal);
   crumbs([["Runs", "#/"], [file.name, null]]);
-  const task = file.task === null ? "No task is known, so that no answer is checked." : file.task;
+  const task = file.task === null ? "No task is known, so that no answer is checked." : `Task ${file.task}`;
   main.replaceChildren(
     el("h1", null, file.name),
     el("p", { class: "soft" }, task),

@@ -245,8 +245,8 @@ function progress(news) {
   const ended = search.ended === null ? "searching" : `ended: ${search.ended}`;
   const facts = [
     seconds(search.seconds),
-    `${search.expansions} expansions`,
-    `${search.found} answers found`,
+    `expanded ${search.expansions}`,
+    `answers found ${search.found}`,
   ];
   if (news.score !== null) facts.push(`score ${scored(news.score)}`);
   const state = search.ended === null ? "badge running" : "badge unchecked";

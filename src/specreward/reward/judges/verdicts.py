@@ -95,7 +95,7 @@ async def _probabilities(
     texts = [(one, word) for one in prompts for word in (YES, NO)]
     try:
         scored = await lm.logprobs(texts)
-    except (EngineError, InputError) as error:
+    except InputError as error:
         error.add_note(
             f"{name} reads log-probabilities: for an engine without them write verdict=votes()"
         )

@@ -137,7 +137,7 @@ class CLoud(LocalReward):
         return Encoded(ids, (len(ids) - 1,))
 
     def _value(self, logits: Tensor) -> Tensor:
-        return (logits.mean() / self.scale).sigmoid()
+        return (logits[:, 0] / self.scale).sigmoid()
 
     def _asked(self, weights: Weights, solution: Solution) -> list[Piece]:
         """What the model writes a critique after, or is read after where it writes none."""

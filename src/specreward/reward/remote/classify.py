@@ -69,7 +69,8 @@ class Classify(Remote):
         return Last()
 
     def _target(self) -> Target:
-        return Target(f"{self.url.rstrip('/')}/classify", f"{self.url.rstrip('/')}/v1")
+        root = self.url.rstrip("/")
+        return Target(f"{root}/classify", f"{root}/v1", self.model)
 
     def _fields(self, solutions: Sequence[Solution]) -> Fields:
         [one] = solutions

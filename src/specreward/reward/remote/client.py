@@ -157,7 +157,7 @@ class Remote(ABC):
         fields = self._fields(part)
 
         async def attempt() -> list[Graded]:
-            reply, seconds = await connection.request(post, self.name, fields)
+            reply, seconds = await connection.request(post, target.model, fields)
             usage = _usage(reply)
             try:
                 return _graded(self._read(reply, part), usage, seconds)
@@ -179,10 +179,11 @@ class Remote(ABC):
 
 
 class Target(NamedTuple):
-    """Where requests go, and the API that lists the server's models."""
+    """Where requests go, the API that lists the server's models, and the model's name there."""
 
     address: str
     api: str
+    model: str
 
 
 @final

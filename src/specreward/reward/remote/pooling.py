@@ -75,7 +75,8 @@ class Pooling(Remote):
         return True
 
     def _target(self) -> Target:
-        return Target(f"{self.url.rstrip('/')}/pooling", f"{self.url.rstrip('/')}/v1")
+        root = self.url.rstrip("/")
+        return Target(f"{root}/pooling", f"{root}/v1", self.model)
 
     def _fields(self, solutions: Sequence[Solution]) -> Fields:
         [one] = solutions

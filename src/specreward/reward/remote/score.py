@@ -58,7 +58,8 @@ class Score(Remote):
         return Last()
 
     def _target(self) -> Target:
-        return Target(f"{self.url.rstrip('/')}/score", f"{self.url.rstrip('/')}/v1")
+        root = self.url.rstrip("/")
+        return Target(f"{root}/score", f"{root}/v1", self.model)
 
     def _fields(self, solutions: Sequence[Solution]) -> Fields:
         [one] = solutions

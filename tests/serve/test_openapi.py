@@ -1,0 +1,63 @@
+"""The OpenAPI description says what the server does: schemathesis tries it."""
+
+import pytest
+
+pytest.importorskip("fastapi", reason="needs the serve extra")
+schemathesis = pytest.importorskip("schemathesis", reason="needs the dev extra")
+
+from hypothesis import HealthCheck, Phase, settings  # noqa: E402
+from schemathesis.checks import CHECKS, load_all_checks  # noqa: E402
+
+from specreward.serve.app import create_app  # noqa: E402
+
+from .serving import service, serving  # noqa: E402
+
+HEADERS = {"Authorization": "Bearer s3cret"}
+load_all_checks()
+# A well-formed request may still name no model or hold no problem: the answer is 400 or 404.
+CHECKED = [check for check in CHECKS.get_all() if check.__name__ != "positive_data_acceptance"]
+
+
+schema = schemathesis.openapi.from_dict(create_app(service(api_key="s3cret")).openapi())
+schema = schema.include(path_regex="^/(v1|healthz|metrics)")
+
+
+@pytest.fixture(scope="module")
+def url():
+    with serving(service(api_key="s3cret")) as url:
+        yield url
+
+
+def known(body):
+    """Half of the well-formed requests name a model that there is, or no search would run."""
+    if isinstance(body, dict) and isinstance(body.get("model"), str) and len(body["model"]) % 2:
+        return body | {"model": "cot"}
+    return body
+
+
+@schema.parametrize()
+@settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_server_keeps_to_its_description(case, url):
+    case.body = known(case.body)
+    reply = case.call(base_url=url, headers=HEADERS)
+    case.validate_response(reply, checks=CHECKED)
+
+
+def test_every_route_is_described():
+    described = create_app(service()).openapi()["paths"]
+    assert {path for path in described if not path.startswith("/api")} >= {
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/models",
+        "/v1/models/{name}",
+        "/v1/score",
+        "/healthz",
+        "/metrics",
+    }
