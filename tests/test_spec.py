@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields, replace
-from typing import ClassVar, get_type_hints
+from typing import ClassVar, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -21,16 +22,24 @@ EXAMPLES = {
     "embedded_policy": "embedded_policy('game24')",
     "embedded_srm": "embedded_srm('game24')",
     "implicit_prm": (
-        "implicit_prm(policy=embedded_policy('game24'), reference=embedded_policy('blocksworld'))"
+        "implicit_prm(embedded_policy('game24'), reference=embedded_policy('blocksworld'))"
     ),
-    **{
-        name: f"{name}(openai('m'))"
-        for name in ("genrm", "llm_judge", "r_prm", "rrm")
-    },
+    **{name: f"{name}(openai('m'))" for name in ("genrm", "r_prm", "rrm")},
+    "llm_judge": "llm_judge(openai('m'), temperature=0.5)",
+    "http_reward": "http_reward('http://localhost:8000/reward')",
 }
 """Objects to begin with, for names that stand for nothing without a value."""
 
-UNCITED = ("checker", "dialect", "languagemodel")
+UNCITED = (
+    "checker",
+    "conversation",
+    "dialect",
+    "languagemodel",
+    "retry",
+    "route",
+    "tokenlaw",
+    "unsure",
+)
 """Kinds that are nobody's paper."""
 
 
@@ -47,19 +56,19 @@ FIELDS = [(name, f) for name in registered() for f in fields(load(name)) if f.in
 def _other_values(f: Field, hint: object) -> Iterator[object]:
     """Values to try in place of a field's default."""
     for kind in kinds():
-        if getattr(hint, "__name__", "").lower() == kind:
+        if kind in [getattr(leaf, "__name__", "").lower() for leaf in (hint, *get_args(hint))]:
             yield from (_usual(name) for name in registered(kind))
-            yield from (
-                replace(f.default, **{inner.name: value})
-                for inner in fields(f.default)
-                for value in _other_values(inner, inner.type)
-            )
+            for inner in fields(f.default) if f.default is not MISSING else ():
+                for value in _other_values(inner, inner.type):
+                    with suppress(SpecRewardError, TypeError, ValueError):
+                        yield replace(f.default, **{inner.name: value})
     default = f.default if f.default is not MISSING else None
     if isinstance(default, bool):
         yield not default
     elif isinstance(default, (int, float)):
         yield from (default + 1, default - 1, default / 2, default + 0.25)
     yield from (2, 0.5, True, "other", "blocksworld", (2, 4), (1, 2))
+    yield from ("http://localhost:8000/v1", '{"a": 1}', "XY", "max_tokens")
 
 
 def _changed(name: str, f: Field) -> object:
@@ -104,8 +113,12 @@ def test_every_registered_object_is_a_config(name):
     assert hash(obj) == hash(_usual(name))
     with pytest.raises(FrozenInstanceError):
         obj.anything = 1
-    # The largest of some scores is nobody's invention.
-    assert name == "highest" or kind_of(name) in UNCITED or cite(obj).startswith("@")
+    # The largest of some scores is nobody's invention, nor is a request to a server.
+    assert (
+        name in ("classify", "highest", "score")
+        or kind_of(name) in UNCITED
+        or cite(obj).startswith("@")
+    )
 
 
 def test_names_are_of_one_kind_only():

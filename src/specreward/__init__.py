@@ -16,6 +16,7 @@ that they come from.
 
 from specreward.assemble import Engines, assemble, wire
 from specreward.cite import cite
+from specreward.embedded import EmbeddedPolicy, EmbeddedSRM
 from specreward.errors import SpecRewardError
 from specreward.ledger import Budget
 from specreward.registry import registered
@@ -50,6 +51,8 @@ __all__ = [
     "Budget",
     "Candidate",
     "Completion",
+    "EmbeddedPolicy",
+    "EmbeddedSRM",
     "Engines",
     "Judgement",
     "LanguageModel",

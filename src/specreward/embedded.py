@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from specreward.errors import InputError
-from specreward.generate.embedded import EmbeddedLanguageModel
-from specreward.reward.embedded import EmbeddedValueModel
 from specreward.types import Completion, Sampling, Scored
+from specreward.verify.citations import SPECULATIVE_REWARD_MODEL
+
+if TYPE_CHECKING:  # the engine is loaded where a model is, and not before
+    from specreward.generate.embedded import EmbeddedLanguageModel
+    from specreward.reward.embedded import EmbeddedValueModel
 
 __all__ = ["EmbeddedPolicy", "EmbeddedSRM", "embedded_models", "embedded_tasks"]
 
@@ -52,6 +55,9 @@ def embedded_models(
             f"there are no embedded models for the task {task!r}: those in the package are for "
             f"{', '.join(known) or 'none'}; name other models, or train some with recipes/"
         )
+    from specreward.generate.embedded import EmbeddedLanguageModel
+    from specreward.reward.embedded import EmbeddedValueModel
+
     return (
         EmbeddedLanguageModel.load(models / f"{task}-policy", threads=threads),
         EmbeddedValueModel.load(models / f"{task}-srm", threads=threads),
@@ -123,6 +129,8 @@ class EmbeddedSRM:
     """
 
     task: str = field(kw_only=False)
+
+    __cite__: ClassVar[str] = SPECULATIVE_REWARD_MODEL
 
     def __post_init__(self) -> None:
         _shared(self.task)

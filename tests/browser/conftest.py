@@ -152,7 +152,7 @@ class Gated:
 class Server:
     """The viewer on a loopback port, in a thread with its own event loop."""
 
-    def __init__(self, places):
+    def __init__(self, places, guard=()):
         fastapi = pytest.importorskip("fastapi", reason="needs the serve extra")
         uvicorn = pytest.importorskip("uvicorn", reason="needs the serve extra")
         from specreward.serve.viewer import router
@@ -160,7 +160,7 @@ class Server:
         self.live = LiveSearches()
         self.archive = Archive(places, task=Checked())
         app = fastapi.FastAPI()
-        app.include_router(router(self.live, self.archive))
+        app.include_router(router(self.live, self.archive, guard=guard))
         self.socket = socket.socket()
         self.socket.bind(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self.socket.getsockname()[1]}/"

@@ -109,6 +109,14 @@ def test_nothing_but_the_temperature_shapes_the_law(dialect, chat, text):
     assert sent(dialect, Completions()) == ("/v1/completions", {"prompt": "p", **text})
 
 
+def test_older_servers_know_another_field_for_the_cap():
+    _, fields = sent(OpenAIAPI(length="max_tokens"), Chat())
+    assert fields["max_tokens"] == 9
+    assert "max_completion_tokens" not in fields
+    with pytest.raises(InputError, match="length: expected one of"):
+        OpenAIAPI(length="max_length")
+
+
 @pytest.mark.parametrize(("temperature", "after"), [(0.0, False), (0.7, True), (1.0, False)])
 def test_llama_cpp_reports_the_law_sampled_from_in_a_stream(temperature, after):
     how = Sampling(temperature, 9, (";",))
@@ -170,6 +178,14 @@ def test_where_a_turn_cannot_go_on_the_user_asks_for_it():
     assert "exact place where it ends" in fields["messages"][-1]["content"]
 
 
+@pytest.mark.parametrize("dialect", DIALECTS, ids=str)
+def test_an_empty_turn_is_a_new_one(dialect):
+    empty = ChatPrompt([Message("user", "why?"), Message("assistant", "")])
+    _, fields = sent(dialect, Chat(), empty)
+    assert fields == sent(dialect, Chat(), "why?")[1]
+    assert len(fields["messages"]) == 1
+
+
 # ---------------------------------------------------------------------------------- replies
 
 
@@ -206,21 +222,25 @@ def test_llama_cpp_has_the_stop_token_only_in_the_stream(prob, temperature, chat
     assert (got.prompt_tokens, got.cached_tokens) == (8, 7)
 
 
+DONE = b"data: [DONE]\n\n"
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("body", "words"),
     [
-        b"",
-        b'data: {"choices": []}\n\n',
-        b'data: {"choi\n\ndata: [DONE]\n\n',
-        b'data: {"choices": [1]}\n\ndata: [DONE]\n\n',
-        b'data: {"choices": [{"logprobs": {"content": [1]}}]}\n\ndata: [DONE]\n\n',
+        (b"", "a stream that ends with"),
+        (b'data: {"choices": []}\n\n', "a stream that ends with"),
+        (b'data: {"choi\n\n' + DONE, "expected JSON"),
+        (b'data: {"choices": [1]}\n\n' + DONE, "a list of objects"),
+        (b'data: {"choices": [{"logprobs": {"content": [1]}}]}\n\n' + DONE, "a list of objects"),
+        (b'data: {"choices": []}\n\n' + DONE, "the usage of the request"),
     ],
 )
-def test_a_stream_cut_short_is_no_answer(body):
+def test_a_stream_cut_short_is_no_answer(body, words):
     async def handle(asked):
         return Answer(body, 200, "text/event-stream")
 
-    with pytest.raises(EngineError, match="expected"):
+    with pytest.raises(EngineError, match=words):
         ask(handle, LlamaCpp(), Completions())
 
 

@@ -162,6 +162,19 @@ def test_a_reply_that_cannot_be_counted_is_no_answer(bad, words, attempts):
     assert error.wasted.failed == attempts
 
 
+@pytest.mark.parametrize(("tokens", "fits"), [(2 * (5 + 8), True), (2 * (5 + 8) + 1, False)])
+def test_a_server_that_takes_no_notice_of_the_cap_is_found_out(tokens, fits):
+    async def handle(asked):
+        return answer({"choices": [choice(asked, ABC, i) for i in range(2)], **usage(7, tokens)})
+
+    if fits:
+        assert sum(one.tokens for one in complete(handle, ["p", "p"])[0]) == tokens
+        return
+    error = failure(handle, ["p", "p"])
+    assert "expected at most 5 tokens in each of 2 completions, got 27 in all" in str(error)
+    assert (error.wasted.calls, error.wasted.completion_tokens) == (2, 27)
+
+
 # ---------------------------------------------------------------------------------- stops
 
 
@@ -172,6 +185,7 @@ def test_a_reply_that_cannot_be_counted_is_no_answer(bad, words, attempts):
         (True, "so.", "\n\n", "so.\n\n"),
         (True, "so.", 2, "so."),  # a token that ends a text: not a stop text
         (True, "so.", None, "so."),
+        (True, "so.", "<|end|>", "so."),  # the server's own
         (False, "so.\n\n", None, "so."),  # the server left it in
         (True, "so.\n\n", None, "so.\n\n"),
         (False, "so.\n\nand on\n\n", None, "so."),  # the server knows no stops
@@ -415,7 +429,7 @@ def test_a_server_that_takes_no_n_is_found_out():
 @pytest.mark.parametrize(
     ("status", "message", "words"),
     [
-        (400, "temperature too high", "HTTP 400: .*temperature too high"),
+        (400, "temperature too high", "HTTP 400: temperature too high"),
         (422, "no such field", "HTTP 422"),
         (401, "wrong key", "key in OPENAI_API_KEY is not set: export OPENAI_API_KEY=..."),
         (403, "not yours", "key in OPENAI_API_KEY is not set"),
@@ -510,6 +524,15 @@ def test_a_server_that_is_not_there():
         asyncio.run(engine(server).complete(["p"], [0], HOW))
     assert caught.value.retryable
     assert (caught.value.wasted.calls, caught.value.wasted.tokens) == (3, 0)
+
+
+def test_a_url_that_does_not_end_like_most_is_remarked_on_when_it_fails():
+    with Server(scripted(Text(finish="abort"))) as server:
+        for url, odd in ((server.url, False), (f"{server.url}/", False), (server.url[:-3], True)):
+            lm = engine(server, url=url)
+            with pytest.raises(EngineError) as caught:
+                asyncio.run(lm.complete(["p"], [0], HOW))
+            assert ("most URLs end in /v1, not this" in str(caught.value)) is odd
 
 
 # ---------------------------------------------------------------------------------- keys, names

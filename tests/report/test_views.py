@@ -17,7 +17,7 @@ from specreward.report.viewer import exported_page, served_page
 from specreward.report.views import Growth, costs
 from specreward.search import BFS, ChainOfThought
 from specreward.store import Store
-from specreward.types import Judgement, Path, Problem, Step
+from specreward.types import Candidate, Judgement, Path, Problem, Result, Step
 from specreward.verify import (
     AtLeast,
     Everything,
@@ -244,6 +244,38 @@ def test_a_wrong_answer_is_wrong_and_one_without_a_task_unchecked(tmp_path):
     archive.close()
 
 
+def test_without_a_reference_only_what_is_right_by_itself_is_right(tmp_path):
+    class Even(Checked):
+        def check(self, problem, answer):
+            return int(answer) % 2 == 0
+
+    results = []
+    for at, name in ((0, "even"), (1, "odd")):
+        one = small(name)
+        best = replace(one.best, path=one.expansions[1][1][at].path)
+        results.append(replace(one, best=best))
+    bare = [replace(one, problem=replace(one.problem, answer=None)) for one in results]
+    bare = [
+        Result(one.problem, Candidate(Path(one.problem, old.best.path.steps), 1.0))
+        for one, old in zip(bare, results, strict=True)
+    ]
+    archive = Archive([run_file(tmp_path, bare)], task=Even())
+    [file] = archive.files()
+    assert [one.verdict for one in archive.problems(file.runs[0].id)] == ["right", "unchecked"]
+    assert archive.comparison(file.id).groups[0].runs[0].accuracy is None
+    archive.close()
+
+
+def test_a_task_that_cannot_read_an_answer_checks_nothing(tmp_path):
+    class Strict(Checked):
+        def check(self, problem, answer):
+            raise InputError("expected another kind of problem")
+
+    archive = Archive([run_file(tmp_path, [small()])], task=Strict())
+    assert [one.verdict for one in archive.problems(archive.files()[0].runs[0].id)] == ["unchecked"]
+    archive.close()
+
+
 def test_the_task_is_read_from_the_command_of_the_comparison(tmp_path):
     """Runs on another domain are checked by the task of that domain."""
     folder = run_file(tmp_path, [small()], strategies=("cot()", "cot() on game24(), split test"))
@@ -379,6 +411,7 @@ def test_no_text_can_end_the_data(tmp_path):
     archive = Archive([run_file(tmp_path / "<b>run", [evil])])
     page = exported_page(archive)
     assert page.count("</script>") == 2
+    assert "<" not in re.search(r'id="data">(.*)\n<script>', page)[1].removesuffix("</script>")
     assert "<b>" not in page
     assert inner(page, "title") == "&lt;b&gt;run"
     assert data_of(page)["files"][0]["name"] == "<b>run"

@@ -365,6 +365,8 @@ def test_settings_out_of_range_are_refused():
         lambda: Between(0.1, 1.5),
         lambda: Cascade(small, large, audit=2),
         lambda: Cascade(small, large, unsure=None),
+        lambda: Cascade(small, None),
+        lambda: Cascade("small", large),
     ):
         with pytest.raises(InputError):
             build()

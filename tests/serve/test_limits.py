@@ -12,6 +12,8 @@ httpx2 = pytest.importorskip("httpx2", reason="needs the openai extra")
 
 from specreward import Budget, Store  # noqa: E402
 from specreward.errors import InputError  # noqa: E402
+from specreward.prices import Price, Prices  # noqa: E402
+from specreward.serve.app import Application  # noqa: E402
 from specreward.serve.limits import Gate, Limits  # noqa: E402
 from specreward.serve.refusals import Refusal  # noqa: E402
 
@@ -220,6 +222,21 @@ def test_the_servers_budget_is_the_largest():
             assert block["ended"] == "budget"
             assert block["calls"] <= calls
         assert ask(url, model="best_of_n(n=3)").json()["specreward"]["ended"] == "done"
+
+
+def test_dollars_need_prices():
+    with pytest.raises(InputError, match=r"price of 'toy-writer'.*--prices"):
+        Application(service(budget=Budget(dollars=1.0)))
+    with serving(service()) as url:
+        reply = ask(url, specreward={"budget": {"dollars": 0.5}})
+        assert reply.status_code == 400
+        assert "the price of 'toy-writer'" in reply.json()["error"]["message"]
+    prices = Prices({"toy-*": Price(prompt=1e5)})
+    with serving(service(prices=prices, budget=Budget(dollars=40.0))) as url:
+        for asked in (20.0, 4000.0):
+            block = ask(url, specreward={"budget": {"dollars": asked}}).json()["specreward"]
+            assert block["ended"] == "budget"
+            assert 0 < block["dollars"] <= min(asked, 40.0)
 
 
 def test_waiting_does_not_count_as_time():

@@ -1,21 +1,20 @@
 """The viewer's routes, and the searches under way that they tell of."""
 
 import asyncio
-import json
 
 import pytest
 from report.searches import SPECULATIVE, Checked, failed, run_file, small
 
+from specreward.assemble import assemble
 from specreward.errors import BudgetExhausted, InputError
-from specreward.ledger import Budget, Ledger
+from specreward.ledger import Ledger
 from specreward.report.archive import Archive
 from specreward.run import run_async
 from specreward.search import BFS
 from specreward.serve.live import CHUNK, LiveSearches
-from specreward.spec import name_of
+from specreward.spec import name_of, parse
 from specreward.store import Store
-from specreward.testing.toy_task import ToyTask
-from specreward.types import Candidate, Judgement, Models, Path, Problem, Step, Trace
+from specreward.types import Judgement, Models, Path, Problem, Step, Trace
 from specreward.verify import Speculative
 
 fastapi = pytest.importorskip("fastapi", reason="needs the serve extra")
@@ -56,7 +55,7 @@ def test_a_search_is_told_of_piece_by_piece():
     assert (first.after, first.more, first.chosen) == (0, False, None)
     trace.record(*result.expansions[0])
     second = search.tree(first.after)
-    assert [node.index for node in second.nodes] == [1, 2, 3]
+    assert [node.index for node in second.nodes] == [0, 1, 2, 3]
     trace.record(*result.expansions[1])
     third = search.tree(second.after)
     assert [node.index for node in third.nodes] == [4, 5, 6]
@@ -130,10 +129,34 @@ def test_a_cancelled_search_is_over():
     assert live.list()[0].ended == "cancelled"
 
 
-def test_a_watched_strategy_searches_as_the_strategy_itself():
-    """Same results, same store; the rule of the strategy gives the reasons."""
-    from specreward.assemble import wire
-    from specreward.embedded import EMBEDDED_TASKS  # noqa: F401
+def test_a_watched_strategy_searches_as_the_strategy_itself(tmp_path):
+    """Same results in the same run of a store; its rule gives the reasons, its account the cost."""
+    strategy = BFS(verify=Speculative())
+    task = parse("game24", "task")
+    problems = task.generate(3, "test", 0)
+    live = LiveSearches()
+
+    async def main(store):
+        plain = await run_async(strategy, problems, assemble(task))
+        watched = live.watch(strategy)
+        label = name_of(strategy)
+        return plain, await run_async(watched, problems, assemble(task), store=store, label=label)
+
+    with Store(tmp_path / "run.db") as store:
+        plain, seen = asyncio.run(main(store))
+        assert [row.strategy for row in store.runs()] == [name_of(strategy)]
+    assert [one.best for one in seen] == [one.best for one in plain]
+    assert [one.expansions for one in seen] == [one.expansions for one in plain]
+    assert {view.problem for view in live.list()} == {one.id for one in problems}
+    for view, result in zip(reversed(live.list()), seen, strict=True):
+        tree = live.get(view.id).tree()
+        assert view.ended == result.ended
+        assert view.strategy == name_of(strategy)
+        assert all(node.why.startswith("SR ") for node in tree.nodes[1:])
+        assert {one.role: one.calls for one in tree.usage} == {
+            role: usage.calls for (role, _), usage in result.usage.items()
+        }
+        assert len(tree.usage) == 2
 
 
 def test_ended_searches_are_forgotten_those_under_way_are_not():

@@ -102,7 +102,7 @@ class Solver:
 
     async def logprobs(self, texts):
         return [
-            Scored(-0.1 if (end == "bad") == self.slipped(prompt) else -3.0, 10)
+            Scored(-0.1 if (end == " bad") == self.slipped(prompt) else -3.0, 10)
             for prompt, end in texts
         ]
 
@@ -183,7 +183,7 @@ def test_evaluation_prompts(task):
             )
     assert task.value_sampling.stop == ("\n",)
     good = task.good_prompt(right)
-    assert good.endswith('The last step is "')
+    assert good.messages[-1].text == "The last step is"
     assert task.good_prompt(wrong) != good
     assert problem.question in task.reward_text(right)
     assert task.reward_text(right) != task.reward_text(wrong)

@@ -401,6 +401,8 @@ def test_no_data_no_split_no_file(tmp_path):
         GSM8K().generate(1, "dev", 0)
     with pytest.raises(InputError, match="got nothing at"):
         GSM8K(str(tmp_path / "none.jsonl")).generate(1, "test", 0)
+    with pytest.raises(InputError, match=r"got nothing at 'data/none\.jsonl'"):
+        GSM8K("data/none.jsonl").generate(1, "test", 0)  # no name on the hub
 
 
 def test_records_that_cannot_be_read_are_told(write):

@@ -7,6 +7,7 @@ tree       the tree of a problem of a finished or running comparison
 serve      searches behind an OpenAI-compatible interface
 generate   problems of a task as JSON lines
 validate   a task's own check, or a file of problems
+models     published reward models, and how to ask for one
 list, show, cite    what there is, what its fields mean, where it comes from
 """
 
@@ -20,6 +21,7 @@ from specreward.cli import (
     demo,
     generate,
     guard,
+    models,
     serve,
     show,
     solve,
@@ -48,6 +50,7 @@ def _built() -> typer.Typer:
         ("serve", guard.guarded(serve.serve)),
         ("generate", guard.guarded(generate.generate)),
         ("validate", guard.guarded(validate.validate)),
+        ("models", guard.guarded(models.models)),
         ("list", guard.guarded(list_module.list_)),
         ("show", guard.guarded(show.show)),
         ("cite", guard.guarded(cite.cite)),

@@ -148,15 +148,16 @@ class Connection:
     async def _refused(self, error: Any, model: str) -> Failure:  # noqa: ANN401
         """What an HTTP status means."""
         status = int(error.status_code)
-        said = f"HTTP {status}: {self._hidden(str(error.message))[:300]}"
-        code = error.code
+        body = error.body if isinstance(error.body, dict) else {}
+        words = body.get("message") or error.response.text or "nothing said"
+        said = f"HTTP {status}: {self._hidden(str(words))[:300]}"
         if status in (401, 403):
             env = self.server.key_env
             what = "is refused" if self._key else "is not set"
             return Failure(f"{said}: the key in {env} {what}: export {env}=...", retryable=False)
         if status == 404:
             return Failure(f"{said}: {await self._advice(model)}", retryable=False)
-        if code == "insufficient_quota":
+        if error.code == "insufficient_quota":
             return Failure(f"{said}: the account has no credit left", retryable=False)
         passing, after = status in PASSING or status >= 500, _after(error.response.headers)
         asked = f"; the server asks to wait {after:g} seconds" if passing and after else ""

@@ -118,14 +118,24 @@ class OpenAIAPI:
 
     Args:
         logprobs: ``not_given()`` for models that refuse the field, as reasoning models do.
+        length: The field that caps the tokens of a completion in chat: ``max_tokens`` for servers
+            that keep to older documentation, which know no other.
+
+    Raises:
+        InputError: ``length`` is neither of the two.
     """
 
     logprobs: TokenLaw = Raw()
+    length: str = "max_completion_tokens"
 
     most_stops: ClassVar[int | None] = 4
     many: ClassVar[bool] = True
-    length: ClassVar[str] = "max_completion_tokens"
     names_stop: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        known = ("max_completion_tokens", "max_tokens")
+        if self.length not in known:
+            raise InputError(f"openai_api length: expected one of {known}, got {self.length!r}")
 
     def fields(self, sampling: Sampling, *, logprobs: bool) -> Fields:
         """Nothing: nucleus sampling and penalties are off by default."""

@@ -221,8 +221,9 @@ class OpenAI:
             answers, wasted = await persist(attempt, self.retry, connection.gate, n)
         except GivenUp as error:
             tries = f"{error.attempts} attempt{'s' if error.attempts > 1 else ''}"
+            odd = "" if self.url.rstrip("/").endswith("/v1") else "; most URLs end in /v1, not this"
             raise EngineError(
-                f"{self.model} at {self.url}: {error} ({tries}; the prompt ends with "
+                f"{self.model} at {self.url}: {error}{odd} ({tries}; the prompt ends with "
                 f"{one.prompt[-60:]!r})",
                 error.failure.retryable,
                 error.wasted,

@@ -25,6 +25,9 @@ __all__ = ["Rated", "Reading", "Token", "load"]
 ROUNDING = 1e-3
 """Log-probabilities may be above 0 by this much, nats: servers compute in 16 bits."""
 
+BEYOND = 8
+"""Tokens by which a completion may pass its cap: servers count those that end a text or not."""
+
 _FINISH: Mapping[str, Literal["stop", "length"]] = {"stop": "stop", "length": "length"}
 
 
@@ -248,9 +251,21 @@ class Reading:
         """
         usage = _usage(reply)
         try:
+            self._check_length(usage.completion_tokens, n)
             return self._completions(_choices(reply, n), usage, seconds)
         except Failure as failure:
             raise Failure(str(failure), retryable=failure.retryable, paid=usage) from failure
+
+    def _check_length(self, tokens: int, n: int) -> None:
+        """Refuse what is longer than was allowed: no budget could be kept with it."""
+        most = self.sampling.max_tokens
+        if tokens > n * (most + BEYOND):
+            raise Failure(
+                f"expected at most {most} tokens in each of {n} completions, got {tokens} in all: "
+                "the server does not know the field for the cap; openai_api(length='max_tokens') "
+                "has the other one",
+                retryable=False,
+            )
 
     def _completions(
         self, choices: Sequence[Mapping[str, Any]], usage: Usage, seconds: float
@@ -295,7 +310,8 @@ class Reading:
             return cut, tokens, self._until(tokens, text, end), "stop"
         if self.sampling.keep_stop and reason == "stop" and self.dialect.names_stop:
             ended = self.dialect.stop_text(choice)
-            cut += ended if ended in self.sampling.stop and ended else ""
+            if ended is not None and ended in self.sampling.stop:
+                cut += ended
         return cut, tokens, _sum(tokens) if self.logprobs else None, finish
 
     def _cut(self, text: str) -> tuple[str, int | None]:

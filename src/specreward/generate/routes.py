@@ -55,6 +55,8 @@ class Chat:
     def question(self, prompt: str, dialect: Dialect) -> Fields:
         """``messages``; a last one of the assistant is to be continued."""
         messages = _messages(prompt)
+        if messages[-1] == Message("assistant", "") and len(messages) > 1:
+            messages = messages[:-1]  # nothing is begun: a new turn
         more: Fields = {}
         if messages[-1].role == "assistant":
             messages, more = dialect.continued(messages)

@@ -21,10 +21,10 @@ from typing import final
 
 from specreward.errors import InputError, SpecRewardError
 from specreward.report.chart import Point, chart
+from specreward.report.listing import Comparison, FileView, Group, RunSummary, RunView
 from specreward.report.reasons import reason_of, rule_of
 from specreward.report.record import outcome
 from specreward.report.views import (
-    CostView,
     ProblemView,
     TreeView,
     Verdict,
@@ -37,95 +37,10 @@ from specreward.stats import Interval, wilson
 from specreward.store import RunRow, Store, problem_key
 from specreward.types import Problem, Result, Task, Usage
 
-__all__ = ["Archive", "Comparison", "FileView", "Group", "RunSummary", "RunView"]
+__all__ = ["Archive"]
 
 COMMAND = "command.json"
 RUN = "run.db"
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class RunView:
-    """One run: a strategy on models under a budget.
-
-    Args:
-        id: Tells it from all other runs, in whatever file.
-        strategy: As text.
-        models: The models and the task, in words.
-        budget: In words.
-        results: Problems that have a result.
-    """
-
-    id: str
-    strategy: str
-    models: str
-    budget: str
-    results: int
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class FileView:
-    """A run file.
-
-    Args:
-        id: Tells it from all others.
-        name: The folder that it lies in, or its own name.
-        task: The task whose check says what is right; None where none is known.
-        runs: Oldest first.
-        error: Why it cannot be read; None where it can.
-    """
-
-    id: str
-    name: str
-    task: str | None
-    runs: Sequence[RunView]
-    error: str | None = None
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class RunSummary:
-    """What one run came to.
-
-    Args:
-        run: The run.
-        verdicts: How many problems ended with each verdict.
-        accuracy: Right ones of all, with the 95 % interval; None where no answer was checked.
-        cost: Mean per problem.
-    """
-
-    run: RunView
-    verdicts: dict[str, int]
-    accuracy: Interval | None
-    cost: CostView
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """Runs on the same models under the same budget.
-
-    Args:
-        models: In words.
-        budget: In words.
-        runs: Oldest first; the number of a point in ``charts`` is the place here, from 1 on.
-        charts: Accuracy against cost as SVG elements; none where nothing was checked.
-    """
-
-    models: str
-    budget: str
-    runs: Sequence[RunSummary]
-    charts: Sequence[str]
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """The runs of a file against each other, in groups that can be compared."""
-
-    file: FileView
-    groups: Sequence[Group]
 
 
 @final
@@ -329,20 +244,25 @@ class Archive:
 
 
 def judged(result: Result, task: Task) -> tuple[str | None, Verdict]:
-    """The answer of a search that found one, and what it is worth by the task's check."""
+    """The answer of a search that found one, and what it is worth by the task's check.
+
+    A task that compares with a reference calls an answer wrong where there is no reference; such an
+    answer is unchecked, unless it is right by the problem alone.
+    """
     try:
         one = outcome(result, task)
     except SpecRewardError:
         return None, "unchecked"
-    return one.answer, "right" if one.correct else "wrong"
+    if one.correct:
+        return one.answer, "right"
+    return one.answer, "unchecked" if result.problem.answer is None else "wrong"
 
 
 def _accuracy(verdicts: Sequence[Verdict]) -> Interval | None:
-    """Right ones of those that count; None where no answer was checked."""
-    counted = [verdict for verdict in verdicts if verdict != "unchecked"]
-    if not {"right", "wrong"} & set(counted):
+    """Right ones of all; None where an answer was not checked, or there was none to check."""
+    if "unchecked" in verdicts or not {"right", "wrong"} & set(verdicts):
         return None
-    return wilson(counted.count("right"), len(counted))
+    return wilson(verdicts.count("right"), len(verdicts))
 
 
 def _group(runs: Sequence[RunSummary]) -> Group:

@@ -22,9 +22,10 @@ from dataclasses import dataclass, field
 from typing import Protocol, final
 
 from specreward.checks import number, rule
-from specreward.engines import LanguageModel, Usage
+from specreward.engines import LanguageModel, Usage, ValueModel
 from specreward.errors import InputError, RewardError
 from specreward.reward.composed import Composed, Scorer, Wiring, names_of
+from specreward.reward.solutions import SolutionModel
 from specreward.seeds import uniform
 from specreward.stats import wilson
 from specreward.types import Path, Result, RewardModel
@@ -94,6 +95,9 @@ class Cascade:
     audit: float = 0.0
 
     def __post_init__(self) -> None:
+        for name, model in (("small", self.small), ("large", self.large)):
+            if not isinstance(model, Composed | SolutionModel | ValueModel | RewardModel):
+                raise InputError(f"cascade {name}: expected a reward model, got {model!r}")
         rule("cascade unsure", self.unsure, "between(0.2, 0.8)")
         number("cascade audit", self.audit, 0, 1)
 

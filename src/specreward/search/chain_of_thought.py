@@ -19,6 +19,7 @@ from specreward.checks import number
 from specreward.search.expand import conclude
 from specreward.search.self_consistency import sample
 from specreward.types import Candidate, Models, Problem, Result
+from specreward.verify.citations import CHAIN_OF_THOUGHT
 
 __all__ = ["ChainOfThought"]
 
@@ -37,14 +38,7 @@ class ChainOfThought:
 
     temperature: float = 0.0
 
-    __cite__: ClassVar[str] = """@inproceedings{wei2022chain,
-  title = {Chain-of-Thought Prompting Elicits Reasoning in Large Language Models},
-  author = {Wei, Jason and Wang, Xuezhi and Schuurmans, Dale and Bosma, Maarten and
-            Ichter, Brian and Xia, Fei and Chi, Ed and Le, Quoc and Zhou, Denny},
-  booktitle = {Advances in Neural Information Processing Systems},
-  year = {2022},
-  eprint = {2201.11903}
-}"""
+    __cite__: ClassVar[str] = CHAIN_OF_THOUGHT
 
     def __post_init__(self) -> None:
         number("cot temperature", self.temperature, 0)

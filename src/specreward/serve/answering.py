@@ -95,13 +95,13 @@ class Answering:
                 place.
         """
         options = asked.options
-        budget = Budget() if options.budget is None else options.budget.budget()
         with reading():
+            caps = Budget() if options.budget is None else options.budget.budget()
+            budget = self._searches.budget(caps)
             dish = self._menu.find(asked.model)
             if options.strategy is not None:
                 dish = self._menu.read(options.strategy)
-            problem = await asyncio.to_thread(self._task.parse, asked.question)
-        return self._searches.start(problem, dish, budget, options.seed)
+            return await self._searches.start(asked.question, dish, budget, options.seed)
 
     async def wait(self, search: Search, request: Request) -> Result:
         """The result of a search, which ends when its client leaves.

@@ -27,7 +27,7 @@ from specreward.serve.limits import Gate
 from specreward.serve.live import LiveSearches
 from specreward.serve.menu import Menu
 from specreward.serve.metrics import Metrics
-from specreward.serve.refusals import Refusal, add_handlers, reading
+from specreward.serve.refusals import add_handlers, reading
 from specreward.serve.replies import ModelCard, ModelList
 from specreward.serve.score import REWARD, score_router
 from specreward.serve.searches import Searches
@@ -142,8 +142,7 @@ def _health_router(searches: Searches) -> APIRouter:
     @router.get("/healthz", responses={503: ERRORS[503]})
     async def healthz() -> Health:
         """``ok``; 503 while the server is being stopped."""
-        if searches.closing:
-            raise Refusal(503, "the server is being stopped", code="stopping")
+        searches.check_open()
         return Health(status="ok")
 
     return router

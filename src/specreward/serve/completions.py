@@ -19,7 +19,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "model": CompletionReply,
         "description": "The answer; with ``stream`` as events.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {}},
     },
     **ERRORS,
 }

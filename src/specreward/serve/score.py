@@ -82,8 +82,7 @@ class _Scoring:
         with reading():
             solutions = _solutions(asked)
             paths = await asyncio.to_thread(lambda: [_path(one, task, reward) for one in solutions])
-        if self._searches.closing:
-            raise Refusal(503, "the server is being stopped: ask again later", code="stopping")
+        self._searches.check_open()
         self._gate.enter()
         try:
             async with self._gate.turn():

@@ -18,7 +18,7 @@ from typing import TypeVar, final
 from uuid import uuid4
 
 from specreward.assemble import wire
-from specreward.errors import SpecRewardError
+from specreward.errors import InputError, SpecRewardError
 from specreward.generate.policy import TaskPolicy
 from specreward.ledger import Budget, Ledger, current
 from specreward.prices import Prices
@@ -172,6 +172,9 @@ class Searches:
         gate: Lets them in.
         metrics: Counts them.
         live: Lets the viewer look on.
+
+    Raises:
+        InputError: The budget is in dollars, and a model has no price.
     """
 
     def __init__(self, service: Service, gate: Gate, metrics: Metrics, live: LiveSearches) -> None:
@@ -189,12 +192,29 @@ class Searches:
             prices=service.prices,
         )
         prices = Prices.packaged() if service.prices is None else service.prices
-        self.priced = all(prices.find(name) is not None for name in service.engines.names)
+        self._unpriced = [name for name in service.priced_names if prices.find(name) is None]
+        self._check_priced(service.budget)
 
     @property
-    def closing(self) -> bool:
-        """Whether the server goes down."""
-        return self._closing
+    def priced(self) -> bool:
+        """Whether every model has a price."""
+        return not self._unpriced
+
+    def _check_priced(self, budget: Budget) -> None:
+        if budget.dollars is not None and self._unpriced:
+            raise InputError(
+                f"a budget in dollars needs the price of {self._unpriced[0]!r}, which is not in "
+                "the price table: start the server with --prices, or leave dollars out"
+            )
+
+    def check_open(self) -> None:
+        """Let nobody in once the server goes down.
+
+        Raises:
+            Refusal: 503.
+        """
+        if self._closing:
+            raise Refusal(503, "the server is being stopped: ask again later", code="stopping")
 
     def models(self, seed: int | None) -> Models:
         """The roles with a root of all draws; engines and their mergers are shared by all."""
@@ -205,7 +225,12 @@ class Searches:
         return replace(self._models, policy=replace(policy, seed=seed), seed=seed)
 
     def budget(self, asked: Budget) -> Budget:
-        """What a client asks for, or the server's cap where that is less."""
+        """What a client asks for, or the server's cap where that is less.
+
+        Raises:
+            InputError: It asks for dollars, and a model has no price.
+        """
+        self._check_priced(asked)
         cap = self._service.budget
         return Budget(
             tokens=_least(asked.tokens, cap.tokens),
@@ -214,16 +239,24 @@ class Searches:
             seconds=_least(asked.seconds, cap.seconds),
         )
 
-    def start(self, problem: Problem, dish: Dish, budget: Budget, seed: int | None) -> Search:
-        """A search in a task of its own.
+    async def start(self, question: str, dish: Dish, budget: Budget, seed: int | None) -> Search:
+        """A search in a task of its own, under a budget from ``budget``.
+
+        The problem is read in a thread, as it may take a while, and has its place by then.
 
         Raises:
             Refusal: The server is full or goes down.
+            InputError: The question is no problem of the task.
         """
-        if self._closing:
-            raise Refusal(503, "the server is being stopped: ask again later", code="stopping")
+        self.check_open()
         self._gate.enter()
-        search = Search(problem, dish, self.budget(budget), self.models(seed))
+        try:
+            problem = await asyncio.to_thread(self._service.task.parse, question)
+            self.check_open()
+        except BaseException:
+            self._gate.leave()
+            raise
+        search = Search(problem, dish, budget, self.models(seed))
         search.task = asyncio.create_task(self._run(search))
         self._under_way.add(search)
 

@@ -10,9 +10,11 @@ from specreward.assemble import Engines
 from specreward.errors import InputError
 from specreward.ledger import Budget
 from specreward.prices import Prices
+from specreward.reward.composed import Composed
+from specreward.reward.solutions import SolutionModel
 from specreward.serve.limits import Limits
 from specreward.store import Store
-from specreward.types import Strategy, Task
+from specreward.types import Strategy, Task, ValueModel
 
 __all__ = ["Service"]
 
@@ -52,6 +54,12 @@ class Service:
             raise InputError("expected at least one strategy to serve, got none")
         if self.api_key is not None and not self.api_key.strip():
             raise InputError("expected an API key, got an empty one: a server with it is open")
+
+    @property
+    def priced_names(self) -> list[str]:
+        """The engines whose calls are counted: not a reward model that only has a ``score``."""
+        known = isinstance(self.engines.reward, Composed | SolutionModel | ValueModel)
+        return (self.engines if known else replace(self.engines, reward=None)).names
 
     @property
     def reward_name(self) -> str | None:

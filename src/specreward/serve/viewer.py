@@ -20,7 +20,8 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import HTMLResponse
 
 from specreward.errors import InputError, StoreError
-from specreward.report.archive import Archive, Comparison, FileView
+from specreward.report.archive import Archive
+from specreward.report.listing import Comparison, FileView
 from specreward.report.viewer import served_page
 from specreward.report.views import ProblemView, TreeView
 from specreward.serve.live import LiveSearches, LiveTree, LiveView

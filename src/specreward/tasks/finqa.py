@@ -28,7 +28,7 @@ from specreward import answers
 from specreward.checks import number, whole
 from specreward.errors import InputError
 from specreward.tasks.checkers import near, one_of
-from specreward.tasks.finqa_program import Program, Table, rounded, split, table_lines
+from specreward.tasks.finqa_program import PAPER, Program, Table, rounded, split, table_lines
 from specreward.tasks.forms import Form, Part, Worked
 from specreward.tasks.questions import Questions
 from specreward.tasks.records import own, short, text_in
@@ -64,12 +64,7 @@ class FinQA(Questions):
         "Below is a page of a financial report, with a table, and what is asked about it. The "
         "answer is a number, or yes or no."
     )
-    __cite__: ClassVar[str] = """@inproceedings{chen2021finqa,
-  title={FinQA: A Dataset of Numerical Reasoning over Financial Data},
-  author={Chen, Zhiyu and Chen, Wenhu and Smiley, Charese and Shah, Sameena and Borova, Iana and
-    Langdon, Dylan and Moussa, Reema and Beane, Matt and Huang, Ting-Hao and Routledge, Bryan and
-    Wang, William Yang},
-  booktitle={EMNLP}, year={2021}, eprint={2109.00122}}"""
+    __cite__: ClassVar[str] = PAPER
 
     def __post_init__(self) -> None:
         whole("limit", self.limit, 1)

@@ -21,7 +21,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, final
+from typing import ClassVar, Final, final
 
 from specreward.checks import whole
 from specreward.engines import Sampling
@@ -30,6 +30,7 @@ from specreward.tasks.forms import Worked
 
 __all__ = [
     "OPERATIONS",
+    "PAPER",
     "Program",
     "Table",
     "execute",
@@ -39,6 +40,14 @@ __all__ = [
     "split",
     "table_lines",
 ]
+
+PAPER = """@inproceedings{chen2021finqa,
+  title={FinQA: A Dataset of Numerical Reasoning over Financial Data},
+  author={Chen, Zhiyu and Chen, Wenhu and Smiley, Charese and Shah, Sameena and Borova, Iana and
+    Langdon, Dylan and Moussa, Reema and Beane, Matt and Huang, Ting-Hao and Routledge, Bryan and
+    Wang, William Yang},
+  booktitle={EMNLP}, year={2021}, eprint={2109.00122}}"""
+"""What programs and data are taken from."""
 
 Table = tuple[tuple[str, ...], ...]
 """Rows of cells; the first cell of a row is its name."""
@@ -212,6 +221,8 @@ class Program:
     """
 
     tokens: int = 64
+
+    __cite__: ClassVar[str] = PAPER
 
     def __post_init__(self) -> None:
         whole("program tokens", self.tokens, 1)

@@ -20,11 +20,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, final
+from typing import ClassVar, NamedTuple, Protocol, final
 
 from specreward import answers
 from specreward.checks import whole
 from specreward.engines import Sampling
+from specreward.verify.citations import CHAIN_OF_THOUGHT, RAP
 
 __all__ = ["LAST", "Form", "Part", "StepByStep", "Subquestions", "Worked"]
 
@@ -134,6 +135,8 @@ class StepByStep:
 
     tokens: int = 256
 
+    __cite__: ClassVar[str] = CHAIN_OF_THOUGHT
+
     def __post_init__(self) -> None:
         whole("step_by_step tokens", self.tokens, 1)
 
@@ -199,6 +202,8 @@ class Subquestions:
     """
 
     tokens: int = 256
+
+    __cite__: ClassVar[str] = RAP
 
     def __post_init__(self) -> None:
         whole("subquestions tokens", self.tokens, 1)

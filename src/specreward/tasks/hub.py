@@ -22,10 +22,12 @@ _NAME = re.compile(
     r"(?P<name>[\w.-]+/[\w.-]+)(?::(?P<config>[\w.-]+))?(?:@(?P<revision>[\w./-]+))?"
 )
 
+_FILES = (".csv", ".json", ".jsonl", ".parquet", ".txt")
+
 
 def is_hub_name(text: str) -> bool:
-    """Whether a text has the form of a name on the hub."""
-    return _NAME.fullmatch(text) is not None
+    """Whether a text has the form of a name on the hub, and not of a file that is missing."""
+    return _NAME.fullmatch(text) is not None and File(text).suffix.lower() not in _FILES
 
 
 def rows(name: str) -> dict[str, list[Mapping[str, object]]]:

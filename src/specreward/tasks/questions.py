@@ -32,8 +32,7 @@ _JUDGE = (
 )
 _GRADE = (
     "Below is a question and the first steps of a solution. Judge the last step alone: it is good "
-    "if it is right and brings the answer nearer, and bad if not. Reply with the word good or bad "
-    "in double quotes."
+    "if it is right and brings the answer nearer, and bad if not. Reply with one word, good or bad."
 )
 
 
@@ -182,9 +181,9 @@ class Questions(ABC):
         return _chat(user, ["Judgement:"])
 
     def good_prompt(self, path: Path) -> str:
-        """Asks whether the last step is good; ends where the bare word ``good`` can follow."""
+        """Asks whether the last step is good; ends where the word ``good`` or ``bad`` follows."""
         user = [_GRADE, *self._written(1, path.problem.question, _texts(_not_bare(path)))]
-        return _chat(user, ['The last step is "'])
+        return _chat(user, ["The last step is"])
 
     def reward_text(self, path: Path) -> str:
         """The question and all steps, the last of them to be scored."""

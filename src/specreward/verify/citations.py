@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LETS_VERIFY", "RAP", "SPECULATIVE_REWARD_MODEL", "TREE_OF_THOUGHTS"]
+__all__ = ["CHAIN_OF_THOUGHT", "LETS_VERIFY", "RAP", "SPECULATIVE_REWARD_MODEL", "TREE_OF_THOUGHTS"]
 
 SPECULATIVE_REWARD_MODEL = """@inproceedings{gu2025speculative,
   title = {Speculative Reward Model Boosts Decision Making Ability of {LLM}s Cost-Effectively},
@@ -38,4 +38,13 @@ RAP = """@inproceedings{hao2023reasoning,
   booktitle = {Conference on Empirical Methods in Natural Language Processing},
   year = {2023},
   note = {arXiv:2305.14992}
+}"""
+
+CHAIN_OF_THOUGHT = """@inproceedings{wei2022chain,
+  title = {Chain-of-Thought Prompting Elicits Reasoning in Large Language Models},
+  author = {Wei, Jason and Wang, Xuezhi and Schuurmans, Dale and Bosma, Maarten and
+            Ichter, Brian and Xia, Fei and Chi, Ed and Le, Quoc and Zhou, Denny},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2022},
+  eprint = {2201.11903}
 }"""

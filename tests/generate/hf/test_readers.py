@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="needs the transformers extra")
 pytest.importorskip("transformers", reason="needs the transformers extra")
 
 from specreward.generate.hf.readers import DecoderReader, EncoderReader  # noqa: E402
+from specreward.generate.hf.weights import body  # noqa: E402
 
 from . import tiny  # noqa: E402
 
@@ -27,7 +28,7 @@ ROWS = [
 
 
 def reader(family="qwen2", **fields):
-    return DecoderReader(tiny.network(family).base_model, **fields)
+    return DecoderReader(body(tiny.network(family)), **fields)
 
 
 def everywhere(rows):
@@ -180,8 +181,7 @@ def test_what_is_cleared_is_read_again():
 def test_a_past_that_cannot_be_cut_is_found_out_and_said(family, caplog):
     with caplog.at_level(logging.WARNING):
         one = reader(family)
-    (record,) = caplog.records
-    assert "nothing is reused" in record.getMessage()
+    assert "no prefixes can be reused" in caplog.text
     with Counted(one.backbone.module) as count:
         assert cached(one.read(ROWS, everywhere(ROWS))) == [0] * len(ROWS)
     assert count.tokens == sum(map(len, ROWS))
@@ -204,7 +204,7 @@ def test_a_model_that_gives_other_numbers_with_a_past_is_found_out(caplog):
             return self.inner(input_ids, use_cache=False)
 
     with caplog.at_level(logging.WARNING):
-        one = DecoderReader(Deaf(tiny.network().base_model))
+        one = DecoderReader(Deaf(body(tiny.network())))
     assert "outputs differ" in caplog.text
     assert not one.reuse
     close(one.read([PREFIX], [range(30)])[0].hidden, tiny.hidden(tiny.network(), PREFIX))
@@ -212,7 +212,7 @@ def test_a_model_that_gives_other_numbers_with_a_past_is_found_out(caplog):
 
 def test_half_precision_is_reused_and_stays_near():
     model = tiny.network("llama", vocab_size=300).bfloat16()
-    one = DecoderReader(model.base_model)
+    one = DecoderReader(body(model))
     assert one.reuse
     exact = tiny.hidden(model, PREFIX).float()
     one.read([PREFIX[:10]], [[0]])
@@ -228,7 +228,7 @@ def test_half_precision_is_reused_and_stays_near():
 @pytest.mark.parametrize("batch_tokens", [1, 80, 10_000])
 def test_an_encoder_reads_each_row_as_if_alone(family, batch_tokens):
     model = tiny.network(family, "AutoModel")
-    one = EncoderReader(model.base_model, batch_tokens=batch_tokens)
+    one = EncoderReader(body(model), batch_tokens=batch_tokens)
     read = one.read(ROWS, everywhere(ROWS))
     for row, reading in zip(ROWS, read, strict=True):
         close(reading.hidden, tiny.hidden(model, row))
@@ -239,7 +239,7 @@ def test_an_encoder_reads_each_row_as_if_alone(family, batch_tokens):
 
 def test_an_encoder_gives_another_layer_too():
     model = tiny.network("deberta", "AutoModel")
-    (reading,) = EncoderReader(model.base_model, layer=1).read([PREFIX], [[4, 2]])
+    (reading,) = EncoderReader(body(model), layer=1).read([PREFIX], [[4, 2]])
     close(reading.hidden, tiny.hidden(model, PREFIX, 1)[[4, 2]])
 
 
@@ -250,9 +250,9 @@ def test_encoder_batches_keep_to_their_bound():
     def note(module, args, kwargs):
         seen.append(kwargs["input_ids"].shape)
 
-    hook = model.base_model.register_forward_pre_hook(note, with_kwargs=True)
+    hook = body(model).register_forward_pre_hook(note, with_kwargs=True)
     rows = [[first, *PREFIX[:14]] for first in range(100, 110)]
-    EncoderReader(model.base_model, batch_tokens=64).read(rows, everywhere(rows))
+    EncoderReader(body(model), batch_tokens=64).read(rows, everywhere(rows))
     hook.remove()
     assert [rows for rows, _ in seen] == [4, 4, 2]
 
@@ -266,4 +266,4 @@ def test_bounds_out_of_range_are_refused(fields):
         reader(**fields)
     if "batch_tokens" in fields:
         with pytest.raises(InputError, match="batch_tokens"):
-            EncoderReader(tiny.network("bert", "AutoModel").base_model, **fields)
+            EncoderReader(body(tiny.network("bert", "AutoModel")), **fields)

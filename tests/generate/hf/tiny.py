@@ -12,10 +12,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 import tokenizers
 import torch
 import transformers
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
+
+from specreward.generate.hf.weights import body
 
 TEXT = [
     "Step 1: add 3 and 4. The sum is 7.\n\nStep 2: double it. The answer is 14.\n\n",
@@ -135,6 +138,8 @@ def _plain_bytes(raw, names):
 def network(family="qwen2", kind="AutoModelForCausalLM", words=WORDS + 40, **settings):
     """A random model, wide enough that its laws are far from flat."""
     cls, sizes = CONFIGS[family]
+    if cls not in dir(transformers):
+        pytest.skip(f"this version of transformers has no {cls}")
     config = getattr(transformers, cls)(
         **{"vocab_size": words, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
         | sizes
@@ -167,7 +172,7 @@ def folder(family="qwen2", kind="AutoModelForCausalLM", style="bytes", **setting
 @torch.no_grad()
 def hidden(model, ids, layer=-1):
     """Hidden states ``[T, width]`` of the model without its head."""
-    out = model.base_model(torch.tensor([list(ids)]), output_hidden_states=True)
+    out = body(model)(torch.tensor([list(ids)]), output_hidden_states=True)
     return out.last_hidden_state[0] if layer == -1 else out.hidden_states[layer][0]
 
 

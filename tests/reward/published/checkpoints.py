@@ -175,7 +175,7 @@ def make_cloud(path, feedback="teacher"):
     # So that critiques end after some words.
     end = words.convert_tokens_to_ids("<|eot_id|>")
     weights["reward_base_model.lm_head.weight"] = network.lm_head.weight.detach().clone()
-    weights["reward_base_model.lm_head.weight"][end] *= 2.0
+    weights["reward_base_model.lm_head.weight"][end] *= 3.0
     head = head_of(32, 32)
     out = head_of(32, 1)
     weights |= {f"reward_head.dense.{name}": one for name, one in head.items()}

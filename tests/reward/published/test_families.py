@@ -49,7 +49,11 @@ def test_scores_are_those_worked_out_from_logits(family, path):
     exact = family.scores(path, QUESTION, STEPS)
     assert list(graded.values) == pytest.approx(exact, abs=EXACT)
     assert len(graded.values) == (len(STEPS) if model.per_step else 1)
-    assert graded.prompt_tokens > 20
+    encoded = model._encode(model._opened().weights, Solution(QUESTION, STEPS))
+    if family.cls.__name__ == "EncoderSRM":  # sees what comes after
+        assert graded.prompt_tokens == len(encoded.ids)
+    elif family.cls.__name__ != "CLoud":  # nothing is read behind the last place
+        assert graded.prompt_tokens == encoded.at[-1] + 1 <= len(encoded.ids)
 
 
 def test_another_reading_gives_other_numbers(family, path):
@@ -182,6 +186,21 @@ def test_paths_are_scored_through_the_usual_door(family, path):
     steps = asyncio.run(reward.steps(paths))
     assert [len(row) for row in steps] == [1, 3]
     assert steps[0] == pytest.approx(steps[1][:1], abs=EXACT)
+
+
+def test_other_number_formats(family, path):
+    """The decoder in half precision: near, and told apart by name."""
+    half = family.model(path, dtype="bfloat16")
+    assert "bfloat16" in half.name
+    assert half._opened().weights.model.dtype == torch.bfloat16
+    if family.cls.__name__ != "CLoud":  # may write another critique
+        exact = family.scores(path, QUESTION, STEPS)
+        assert values(half, (QUESTION, STEPS))[0] == pytest.approx(exact, abs=0.1)
+
+
+def test_a_device_that_is_not_there(family, path):
+    with pytest.raises((InputError, RuntimeError), match="nowhere"):
+        grade(family.model(path, device="nowhere"), (QUESTION, STEPS))
 
 
 @pytest.mark.parametrize("wrong", [{"model": " "}, {"cache_tokens": -1}, {"batch_tokens": 0}])

@@ -47,7 +47,7 @@ class Decoder:
         self.weights = weights
         self.texts = Texts(weights.tokenizer, weights.name)
         self.reader = DecoderReader(
-            weights.model.base_model, cache_tokens=cache_tokens, batch_tokens=batch_tokens
+            weights.body, cache_tokens=cache_tokens, batch_tokens=batch_tokens
         )
         self.head = Head(weights.model)
         self._ends = _ends(weights)
@@ -170,13 +170,13 @@ class Decoder:
 
     def _apart(self, of: dict[Tokens, list[Request]], sampling: Sampling) -> dict[Tokens, int]:
         """Write requests one by one; a prompt is read once for its samples."""
+        backbone = self.reader.backbone
         for prompt, group in of.items():
-            tokens = torch.tensor([prompt], device=self.reader.backbone.device)
-            hidden, cache = self.reader.backbone.grow(tokens, None)
-            logits = self.head(hidden[0, -1:])
+            hidden, cache = backbone.begin(prompt)
+            logits = self.head(hidden[-1:])
             for request in group:
                 if advance([request], logits, sampling)[0]:
-                    write([request], Single(self.reader.backbone, cache), self.head, sampling)
+                    write([request], Single(backbone, prompt, cache), self.head, sampling)
         return dict.fromkeys(of, 0)
 
     def _fit(self, length: int, more: int, text: str) -> None:

@@ -14,6 +14,7 @@ import torch
 from transformers import PreTrainedModel
 
 from specreward.errors import InputError
+from specreward.generate.hf.weights import body
 
 __all__ = ["Head"]
 
@@ -35,8 +36,10 @@ class Head:
     def __init__(self, model: PreTrainedModel) -> None:
         self._dtype = model.dtype
         self._bare = copy.copy(model)
-        bodies = {model.base_model_prefix: _Given()}
-        self._bare.__dict__["_modules"] = {**dict(model.named_children()), **bodies}
+        inner = body(model)
+        self._bare.__dict__["_modules"] = {
+            name: _Given() if part is inner else part for name, part in model.named_children()
+        }
         self._call = type(model).forward
         self._try(model)
 
@@ -61,7 +64,7 @@ class Head:
         with torch.inference_mode():
             whole = model(input_ids=row, use_cache=False).logits[0].float()
             try:
-                parts = self(model.base_model(input_ids=row, use_cache=False)[0][0])
+                parts = self(body(model)(input_ids=row, use_cache=False)[0][0])
             except (AttributeError, IndexError, RuntimeError, TypeError) as error:
                 raise refusal from error
         bound = 1e-3 if self._dtype == torch.float32 else 5e-2

@@ -85,21 +85,27 @@ class Lanes:
 
 @final
 class Single:
-    """One lane on a model's own kind of cache.
+    """One lane on a model's own kind of cache; or on none, and all is computed at each step.
 
     Args:
         backbone: The model.
+        prompt: Its tokens.
         cache: After the prompt; it is copied, so that other completions can begin there too.
     """
 
-    def __init__(self, backbone: Backbone, cache: Cache) -> None:
+    def __init__(self, backbone: Backbone, prompt: Sequence[int], cache: Cache | None) -> None:
         self._backbone = backbone
+        self._row = list(prompt)
         self._cache = copy.deepcopy(cache)
 
     def step(self, tokens: Sequence[int]) -> torch.Tensor:
         """Hidden states ``[1, width]`` at one more token."""
+        start = len(self._row)
+        self._row += tokens
+        if self._cache is None:
+            return self._backbone.plain(self._row)[-1:]
         new = torch.tensor([list(tokens)], device=self._backbone.device)
-        hidden, self._cache = self._backbone.grow(new, self._cache)
+        hidden, self._cache = self._backbone.grow(new, self._cache, start)
         return hidden[0]
 
     def leave(self, ended: Sequence[int], rows: Sequence[Sequence[int]]) -> None:

@@ -73,7 +73,7 @@ class DecoderReader:
     found out at the start, with a warning in the log: their rows are read whole, one by one.
 
     Args:
-        module: The model without its head (``model.base_model``).
+        module: The model without its head (``Weights.body``).
         cache_tokens: Tokens remembered between calls, at least 0; each takes its keys, values and
             one hidden state of memory on the model's device. In a call there may be
             ``batch_tokens`` more, or one row that is longer.
@@ -266,7 +266,7 @@ class EncoderReader:
     """Reads rows on a model that looks both ways (BERT, DeBERTa); for one thread at a time.
 
     Args:
-        module: The model without its head (``model.base_model``).
+        module: The model without its head (``Weights.body``).
         batch_tokens: Most tokens side by side, padding among them, at least 1; a longer row is
             read alone.
         layer: As for :class:`DecoderReader`.

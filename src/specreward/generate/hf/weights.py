@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["AutoClass", "Weights", "load"]
+__all__ = ["AutoClass", "Weights", "body", "load"]
 
 AutoClass = Literal[
     "AutoModel",
@@ -79,6 +79,11 @@ class Weights:
     door: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="specreward-model")
     )
+
+    @property
+    def body(self) -> PreTrainedModel:
+        """The model without its head."""
+        return body(self.model)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call ``work`` in the model's own thread, without gradients: one call at a time.
@@ -148,6 +153,14 @@ class Weights:
             return None
 
 
+def body(model: PreTrainedModel) -> PreTrainedModel:
+    """A model without its head; itself where it has none."""
+    found = model.base_model
+    if found is model and model.get_output_embeddings() is not None:
+        return model.get_decoder()  # some families name their body as others do not
+    return found
+
+
 def load(
     name: str,
     kind: AutoClass = "AutoModelForCausalLM",
@@ -187,7 +200,7 @@ def _load(
     trust_remote_code: bool,
 ) -> Weights:
     try:
-        import torch
+        import torch  # noqa: F401
         import transformers
     except ImportError as error:
         raise MissingExtra(

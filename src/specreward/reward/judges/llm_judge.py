@@ -39,6 +39,16 @@ from specreward.types import RewardModel
 
 __all__ = ["Grading", "LLMJudge", "Pairwise", "Rating", "two_solutions"]
 
+JUDGING = """@inproceedings{zheng2023judging,
+  title = {Judging {LLM}-as-a-Judge with {MT}-Bench and {Chatbot} {Arena}},
+  author = {Zheng, Lianmin and Chiang, Wei-Lin and Sheng, Ying and Zhuang, Siyuan and
+            Wu, Zhanghao and Zhuang, Yonghao and Lin, Zi and Li, Zhuohan and Li, Dacheng and
+            Xing, Eric P. and Zhang, Hao and Gonzalez, Joseph E. and Stoica, Ion},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2023},
+  note = {arXiv:2306.05685}
+}"""
+
 _NUMBER = re.compile(r"\[\[\s*(-?\d+(?:\.\d+)?)\s*\]\]")
 _LETTER = re.compile(r"\[\[\s*([ABC])\s*\]\]")
 _RESULTS = {"A": 1.0, "B": 0.0, "C": 0.5}
@@ -69,6 +79,8 @@ class Rating:
 
     low: int = 1
     high: int = 10
+
+    __cite__: ClassVar[str] = JUDGING
 
     def __post_init__(self) -> None:
         whole("rating low", self.low, -1000, 1000)
@@ -124,6 +136,8 @@ class Pairwise:
     """
 
     tournament: Tournament = RoundRobin()
+
+    __cite__: ClassVar[str] = JUDGING
 
     def __post_init__(self) -> None:
         rule("pairwise tournament", self.tournament, "round_robin()")
@@ -210,15 +224,7 @@ class LLMJudge:
     tries: int = 3
     seed: int = 0
 
-    __cite__: ClassVar[str] = """@inproceedings{zheng2023judging,
-  title = {Judging {LLM}-as-a-Judge with {MT}-Bench and {Chatbot} {Arena}},
-  author = {Zheng, Lianmin and Chiang, Wei-Lin and Sheng, Ying and Zhuang, Siyuan and
-            Wu, Zhanghao and Zhuang, Yonghao and Lin, Zi and Li, Zhuohan and Li, Dacheng and
-            Xing, Eric P. and Zhang, Hao and Gonzalez, Joseph E. and Stoica, Ion},
-  booktitle = {Advances in Neural Information Processing Systems},
-  year = {2023},
-  note = {arXiv:2306.05685}
-}"""
+    __cite__: ClassVar[str] = JUDGING
 
     def __post_init__(self) -> None:
         whole("llm_judge samples", self.samples, 1)

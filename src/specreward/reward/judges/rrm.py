@@ -25,7 +25,12 @@ from specreward.engines import ChatPrompt, Completion, LanguageModel, Message
 from specreward.reward.composed import Wiring
 from specreward.reward.judges.asking import Asker, check_drawing
 from specreward.reward.judges.llm_judge import two_solutions
-from specreward.reward.judges.tournament import PairReward, RoundRobin, Tournament
+from specreward.reward.judges.tournament import (
+    REWARD_REASONING,
+    PairReward,
+    RoundRobin,
+    Tournament,
+)
 from specreward.reward.solutions import Solution
 from specreward.seeds import derive
 from specreward.types import RewardModel
@@ -66,14 +71,7 @@ class RRM:
     tries: int = 3
     seed: int = 0
 
-    __cite__: ClassVar[str] = """@inproceedings{guo2025reward,
-  title = {Reward Reasoning Model},
-  author = {Guo, Jiaxin and Chi, Zewen and Dong, Li and Dong, Qingxiu and Wu, Xun and
-            Huang, Shaohan and Wei, Furu},
-  booktitle = {Advances in Neural Information Processing Systems},
-  year = {2025},
-  note = {arXiv:2505.14674}
-}"""
+    __cite__: ClassVar[str] = REWARD_REASONING
 
     def __post_init__(self) -> None:
         whole("rrm votes", self.votes, 1)

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Protocol, final
+from typing import ClassVar, Protocol, final
 
 from specreward.checks import positive, whole
 from specreward.reward.judges.pointwise import read_path
@@ -29,7 +29,24 @@ from specreward.reward.solutions import Solution
 from specreward.seeds import derive, uniform
 from specreward.types import Path
 
-__all__ = ["Duel", "Elo", "Knockout", "PairReward", "RoundRobin", "Tournament"]
+__all__ = [
+    "REWARD_REASONING",
+    "Duel",
+    "Elo",
+    "Knockout",
+    "PairReward",
+    "RoundRobin",
+    "Tournament",
+]
+
+REWARD_REASONING = """@inproceedings{guo2025reward,
+  title = {Reward Reasoning Model},
+  author = {Guo, Jiaxin and Chi, Zewen and Dong, Li and Dong, Qingxiu and Wu, Xun and
+            Huang, Shaohan and Wei, Furu},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2025},
+  note = {arXiv:2505.14674}
+}"""
 
 Play = Callable[[Sequence[tuple[int, int]]], Awaitable[list[float]]]
 """Plays some pairs of places; the result of the first of each: 1 won, 1/2 tied, 0 lost."""
@@ -66,6 +83,8 @@ def _shuffled(n: int, draw: int, *parts: object) -> list[int]:
 class RoundRobin:
     """Each against each: n (n - 1) / 2 comparisons."""
 
+    __cite__: ClassVar[str] = REWARD_REASONING
+
     async def __call__(self, n: int, play: Play, draw: int) -> list[float]:
         """As the protocol."""
         pairs = list(combinations(range(n), 2))
@@ -88,6 +107,8 @@ class Elo:
 
     k: float = 32.0
     orders: int = 16
+
+    __cite__: ClassVar[str] = REWARD_REASONING
 
     def __post_init__(self) -> None:
         positive("elo k", self.k)
@@ -118,6 +139,8 @@ def _expected(one: float, other: float) -> float:
 class Knockout:
     """Winners go on until one is left: n - 1 comparisons; the odd one has a bye, ties are drawn."""
 
+    __cite__: ClassVar[str] = REWARD_REASONING
+
     async def __call__(self, n: int, play: Play, draw: int) -> list[float]:
         """As the protocol."""
         alive = _shuffled(n, draw, "bracket")
@@ -128,8 +151,7 @@ class Knockout:
             results = await play(pairs)
             lost, won = [], []
             for (i, j), result in zip(pairs, results, strict=True):
-                tied = uniform(draw, "tie", len(out), i, j) < 0.5
-                first = tied if result == 0.5 else result > 0.5
+                first = result >= 0.5  # the bracket is random, and so is who stands first
                 won.append(i if first else j)
                 lost.append(j if first else i)
             out.append(lost)

@@ -203,6 +203,8 @@ class Votes:
     tries: int = 3
     seed: int = 0
 
+    __cite__: ClassVar[str] = GENRM
+
     def __post_init__(self) -> None:
         whole("votes k", self.k, 1)
         check_drawing("votes", self.temperature, self.max_tokens, self.tries)

@@ -23,10 +23,16 @@ __all__ = ["register", "write"]
 def register() -> None:
     """Let ``AutoModel`` know checkpoints of the type ``cloud``; does nothing without torch."""
     try:
-        import torch
         import transformers
     except ImportError:
         return  # loading says what to install
+    config = _config_class()
+    transformers.AutoConfig.register(config.model_type, config)
+    transformers.AutoModel.register(config, _model_class(config))
+
+
+def _config_class() -> type[PretrainedConfig]:
+    import transformers
 
     class CLoudConfig(transformers.PretrainedConfig):
         model_type = "cloud"
@@ -41,6 +47,13 @@ def register() -> None:
             self.base_model_name_or_path = base_model_name_or_path
             super().__init__(**settings)
 
+    return CLoudConfig
+
+
+def _model_class(config_class_: type[PretrainedConfig]) -> type[PreTrainedModel]:
+    import torch
+    import transformers
+
     class RewardHead(torch.nn.Module):
         def __init__(self, width: int) -> None:
             super().__init__()
@@ -51,7 +64,7 @@ def register() -> None:
             return self.out_proj(torch.tanh(self.dense(hidden)))
 
     class CLoudModel(transformers.PreTrainedModel):
-        config_class = CLoudConfig
+        config_class = config_class_
         base_model_prefix = "reward_base_model"
         _supports_sdpa = True
 
@@ -59,7 +72,10 @@ def register() -> None:
             super().__init__(config)
             base = transformers.AutoConfig.from_pretrained(config.base_model_name_or_path)
             config.max_position_embeddings = base.max_position_embeddings
-            self.reward_base_model = transformers.AutoModelForCausalLM.from_config(base)
+            # The number format that was asked for is the default one while a model is made.
+            self.reward_base_model = transformers.AutoModelForCausalLM.from_config(
+                base, dtype=torch.get_default_dtype()
+            )
             self.reward_head = RewardHead(base.hidden_size)
             self.post_init()
 
@@ -69,8 +85,7 @@ def register() -> None:
         def get_output_embeddings(self) -> Module:
             return self.reward_base_model.get_output_embeddings()
 
-    transformers.AutoConfig.register("cloud", CLoudConfig)
-    transformers.AutoModel.register(CLoudConfig, CLoudModel)
+    return CLoudModel
 
 
 def write(
@@ -106,9 +121,7 @@ def write(
         draw = torch.Generator().manual_seed(seed)
         logits, written = read.logits[0, -1], list[int]()
         while len(written) < most:
-            own = logits.float().cpu()
-            seen = torch.tensor(sorted({*prompt, *written}))
-            own[seen] = torch.where(own[seen] < 0, own[seen] * penalty, own[seen] / penalty)
+            own = _penalised(logits, {*prompt, *written}, penalty)
             if temperature == 0:
                 token = int(own.argmax())
             else:
@@ -125,3 +138,13 @@ def write(
             past, logits = step.past_key_values, step.logits[0, -1]
         found.append(written)
     return found
+
+
+def _penalised(logits: Tensor, seen: Collection[int], penalty: float) -> Tensor:
+    """Logits in single precision, those of tokens that occurred made smaller."""
+    import torch
+
+    own = logits.float().cpu().clone()
+    places = torch.tensor(sorted(seen))
+    own[places] = torch.where(own[places] < 0, own[places] * penalty, own[places] / penalty)
+    return own
