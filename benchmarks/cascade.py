@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path as File
+from tempfile import TemporaryDirectory
 
 from specreward.assemble import Engines, engines_for, wire
 from specreward.engines import Scored
@@ -26,6 +27,7 @@ from specreward.reward import Between, Cascade, calibrate, cascade_report
 from specreward.run import run
 from specreward.spec import name_of, parse
 from specreward.stats import accuracy_difference, wilson
+from specreward.store import Store
 from specreward.tasks import Game24
 from specreward.tasks.countdown import canonical_numbers, solvable
 from specreward.tasks.game24 import state_of
@@ -62,8 +64,10 @@ class Solver:
         return float(solvable(numbers, Fraction(text.split()[1])))
 
 
-def searched(engines: Engines, reward, problems) -> list[Result]:
-    models = wire(TASK, Engines(policy=engines.policy, reward=reward, counter=engines.counter))
+def searched(engines: Engines, reward, problems, store: Store) -> list[Result]:
+    """The searches; what the policy was asked before is replayed, and counted all the same."""
+    found = Engines(policy=engines.policy, reward=reward, counter=engines.counter)
+    models = wire(TASK, found, store=store)
     return run(parse(STRATEGY, "strategy"), problems, models)
 
 
@@ -97,22 +101,27 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=100)
     parser.add_argument("--tune", type=int, default=60)
     arguments = parser.parse_args()
+    with TemporaryDirectory() as folder, Store(File(folder) / "calls.db") as store:
+        measure(arguments.problems, arguments.tune, store)
+
+
+def measure(test: int, tune: int, store: Store) -> None:
     engines = engines_for(TASK)
     small, large = engines.reward, Solver(engines.counter)
 
-    tuned = searched(engines, small, TASK.generate(arguments.tune, "tune", 0))
+    tuned = searched(engines, small, TASK.generate(tune, "tune", 0), store)
     judged = {one.path.key: one for r in tuned for _, family in r.expansions for one in family}
     paths = [one for one in judged.values() if one.path.open]
     scores, truths = [one.score for one in paths], [truth(one.path) for one in paths]
 
-    problems = TASK.generate(arguments.problems, "test", 0)
+    problems = TASK.generate(test, "test", 0)
     rules = {"small": None}
     rules |= {f"cascade, error {e}": calibrate(scores, truths, error=e) for e in ERRORS}
     rules["large"] = Between(0.0, 1.0)
     first = None
     for name, rule in rules.items():
         reward = small if rule is None else Cascade(small, large, unsure=rule)
-        results = searched(engines, reward, problems)
+        results = searched(engines, reward, problems, store)
         line = {
             "date": datetime.now(UTC).date().isoformat(),
             "commit": subprocess.run(

@@ -240,14 +240,14 @@ def test_dollars_need_prices():
 
 
 def test_waiting_does_not_count_as_time():
-    slow = service(policy=Writer(seconds=0.1), limits=Limits(searches=1, seconds=1.5))
+    slow = service(policy=Writer(seconds=0.06), limits=Limits(searches=1, seconds=1.0))
     with serving(slow) as url, ThreadPoolExecutor(6) as pool:
         replies = list(pool.map(lambda i: ask(url, f"word {i}"), range(6)))
     assert {reply.json()["specreward"]["ended"] for reply in replies} == {"done"}
 
 
 def test_the_server_answers_while_it_searches():
-    with serving(service(policy=Writer(seconds=1.0))) as url, ThreadPoolExecutor(1) as pool:
+    with serving(service(policy=Writer(seconds=0.4))) as url, ThreadPoolExecutor(1) as pool:
         pending = pool.submit(ask, url)
         until(lambda: "specreward_searches_running 1.0" in httpx2.get(f"{url}/metrics").text)
         assert httpx2.get(f"{url}/healthz", timeout=0.5).status_code == 200

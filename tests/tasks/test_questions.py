@@ -153,10 +153,12 @@ def test_right_steps_end_with_the_right_answer(task):
 
 @EVERY
 def test_a_step_that_is_cut_empty_or_beyond_the_limit_is_dead(task):
-    problem, steps, _ = case(task)
+    problem, steps, slip = case(task)
     assert written(task, problem, steps[0], finish="length").dead
     assert written(task, problem, " \n").dead
     assert written(replace(task, limit=1), problem, steps[0]).dead
+    assert written(replace(task, limit=2), problem, slip).open
+    assert written(replace(task, limit=2), problem, slip, slip).dead
     short = replace(task, limit=len(steps))
     assert written(short, problem, *steps).finished
     assert short.max_steps(problem) == len(steps)
@@ -308,6 +310,14 @@ def test_final_steps_are_not_told_from_their_text_alone():
 def test_a_bad_field_is_refused_by_name(text, field):
     with pytest.raises(InputError, match=rf"{field}: expected .*, got"):
         parse(text, "task")
+
+
+def test_words_and_letters_are_read():
+    assert StrategyQA().read("The answer is true.") == "yes"
+    assert StrategyQA().read("The answer is False.") == "no"
+    assert AQuA().read("The answer is E.") == "E"
+    assert AQuA().read("The answer is F.") is None
+    assert ProntoQA().read("The answer is True.") == "true"
 
 
 def test_math_is_checked_as_mathematics():

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from specreward.errors import InputError, RewardError  # noqa: E402
 from specreward.reward import published  # noqa: E402
+from specreward.reward.published.cloud_model import write  # noqa: E402
 from specreward.reward.solutions import Solution  # noqa: E402
 
 from . import checkpoints  # noqa: E402
@@ -44,6 +45,33 @@ def with_words(path, made):
         file.unlink()
     made.save_pretrained(path)
     return path
+
+
+def test_settings_reach_the_loading_of_weights(monkeypatch):
+    given = {}
+
+    def refuse(name, kind, **settings):
+        given.update(settings, name=name, kind=kind)
+        raise InputError("enough")
+
+    monkeypatch.setattr("specreward.reward.published.local.load", refuse)
+    model = published.RLHFlowPRM(
+        "me/mine@v1",
+        device="cuda:1",
+        dtype="float16",
+        quantisation=(("load_in_4bit", True),),
+        trust_remote_code=True,
+    )
+    with pytest.raises(InputError, match="enough"):
+        grade(model)
+    assert given == {
+        "name": "me/mine@v1",
+        "kind": "AutoModelForCausalLM",
+        "device": "cuda:1",
+        "dtype": "float16",
+        "quantisation": (("load_in_4bit", True),),
+        "trust_remote_code": True,
+    }
 
 
 # ------------------------------------------------------------------ tokenizers
@@ -260,6 +288,44 @@ def test_several_critiques_are_drawn_from_seeds_of_their_own():
     assert 1 <= single.completion_tokens < one.completion_tokens
     assert single.values != one.values
     assert single.prompt_tokens < one.prompt_tokens
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.01, 1.7])
+def test_greedy_writing_is_that_of_transformers(penalty):
+    """A penalty divides logits above 0 and multiplies those below, once for each token seen."""
+    network = tiny.network("llama")
+    prompt = [20, 30, 40, 30]
+    with torch.inference_mode():
+        [found] = write(
+            network, prompt, stops={7}, most=40, temperature=0, penalty=penalty, seeds=[0]
+        )
+        out = network.generate(
+            torch.tensor([prompt]),
+            attention_mask=torch.ones(1, 4, dtype=torch.long),
+            max_new_tokens=40,
+            do_sample=False,
+            repetition_penalty=penalty,
+            eos_token_id=7,
+        )
+    assert found == out[0, 4:].tolist()
+    assert len(found) > 5
+
+
+def test_writing_follows_the_law():
+    """At a temperature, each draw with its own seed: the first token's counts fit its law."""
+    network = tiny.network("llama")
+    seeds = list(range(400))
+    laws = {"stops": (), "temperature": 0.7, "penalty": 1}
+    with torch.inference_mode():
+        found = write(network, [20, 30], most=1, seeds=seeds, **laws)
+        two = write(network, [20, 30], most=6, seeds=[3, 9], **laws)
+        apart = [write(network, [20, 30], most=6, seeds=[seed], **laws)[0] for seed in (3, 9)]
+    law = tiny.law(network, [20, 30], 0.7)[-1].exp()
+    best = int(law.argmax())
+    share = sum(one == [best] for one in found) / len(seeds)
+    assert share == pytest.approx(float(law[best]), abs=0.08)
+    assert two == apart
+    assert [one[0] for one in two] == [found[3][0], found[9][0]]
 
 
 def test_the_mean_is_of_rewards_and_not_of_probabilities(monkeypatch):

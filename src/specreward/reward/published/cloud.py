@@ -10,8 +10,8 @@ critiques and repetition penalty as in the authors' code (``zankner/CLoud``); th
 sampled critiques is the paper's self-consistency. Checkpoints trained without critiques
 (``feedback_method: vanilla``) are read at the end of the answer.
 
-Differs from the code: a critique that does not end within ``max_tokens`` is an error there unseen,
-here a ``RewardError``. The reward is a Bradley-Terry number; the sigmoid keeps its order.
+Differs from the code: there, a critique that is not finished within ``max_tokens`` is scored as it
+is; here it is a ``RewardError``. The reward is a Bradley-Terry number; the sigmoid keeps its order.
 """
 
 from __future__ import annotations
