@@ -18,6 +18,7 @@ from specreward.generate import (
     OpenAI,
     OpenAIAPI,
     Processed,
+    connection,
 )
 from specreward.ledger import Budget, Ledger
 from specreward.metering import Metered
@@ -349,6 +350,7 @@ def test_nothing_is_left_open_when_a_loop_ends():
             asyncio.run(engine(server).complete(["p"], [0], HOW))
         gc.collect()
         assert len(server.asked) == 2
+    assert not any(loop.is_closed() for loop in connection._open)
 
 
 # ---------------------------------------------------------------------------------- failures

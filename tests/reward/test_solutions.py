@@ -18,6 +18,7 @@ from specreward.store import Store
 from specreward.types import Path, Problem, RewardModel, Step, StepScorer
 
 VALUES = {"a": 0.5, "b": 0.25, "c": 0.75}
+LAST = Last()
 WASTED = Usage(calls=2, failed=2, prompt_tokens=7)
 
 
@@ -28,7 +29,7 @@ class Grader:
     parameters = 10
     most_tokens = 4
 
-    def __init__(self, per_step=True, combine=Last(), values=VALUES):
+    def __init__(self, per_step=True, combine=LAST, values=VALUES):
         self.per_step = per_step
         self.combine = combine
         self.known = values

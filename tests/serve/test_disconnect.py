@@ -61,13 +61,13 @@ def test_a_client_that_hangs_up_stops_its_search(tmp_path):
 
 
 def test_a_client_that_leaves_a_stream_stops_its_search():
-    writer = Writer(seconds=0.05)
+    writer = Writer(seconds=0.3)  # to its end the search would take some eight seconds
     with serving(service(policy=writer)) as url:
         with httpx2.stream("POST", f"{url}/v1/chat/completions", json=body(stream=True)) as reply:
             lines = reply.iter_lines()
             next(lines)
             until(lambda: running(url) == 1)
-        until(lambda: running(url) == 0)
+        until(lambda: running(url) == 0, seconds=3)
         assert idle(writer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -125,14 +126,19 @@ def _whole(name: str, caps: Mapping[str, str]) -> int | None:
 
 
 def generated(task: Task, limit: int, split: str, seed: int) -> list[Problem]:
-    """Problems made on the spot.
+    """Problems made on the spot; what the task warns of is reported on standard error.
 
     Raises:
         InputError: ``limit`` is below 1, or the task has no such split or not so many problems.
     """
     if limit < 1:
         raise InputError(f"expected a limit of at least 1 problem, got {limit}")
-    return task.generate(limit, split, seed)
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        problems = task.generate(limit, split, seed)
+    for complaint in complaints:
+        warn(str(complaint.message))
+    return problems
 
 
 def file_problems(task: Task, path: str | Path, limit: int | None = None) -> list[Problem]:

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from specreward.cli.screen import results
-from specreward.registry import kind_of
+from specreward.registry import kind_of, load
 from specreward.spec import name_of, parse
 
 __all__ = ["show"]
@@ -24,26 +24,30 @@ def show(
     spec: Annotated[str, typer.Argument(help="Such as 'bfs' or 'speculative(alpha=1)'.")],
 ) -> None:
     """Show what an object does, its paper, and its fields with their values and defaults."""
-    obj = parse(spec)
+    bare = spec.strip()
+    needs = bare.isidentifier() and any(_required(field) for field in fields(load(bare)))
+    cls, obj = (load(bare), None) if needs else (None, parse(spec))
+    cls = type(obj) if cls is None else cls
     console = results()
-    name = name_of(obj)
+    name = f"{bare}(...)" if obj is None else name_of(obj)
     console.print(name, style="bold", markup=False, soft_wrap=True)
     console.print(kind_of(name.partition("(")[0]), style="dim")
-    about = inspect.getdoc(sys.modules[type(obj).__module__]) or inspect.getdoc(type(obj)) or ""
+    about = inspect.getdoc(sys.modules[cls.__module__]) or inspect.getdoc(cls) or ""
     console.print(f"\n{about}\n", markup=False)
-    if is_dataclass(obj) and fields(obj):
-        console.print(_fields(obj))
+    if is_dataclass(cls) and fields(cls):
+        console.print(_fields(cls, obj))
 
 
-def _fields(obj: object) -> Table:
+def _fields(cls: type, obj: object | None) -> Table:
     """One line per field: name, value, default where it differs, meaning."""
-    assert is_dataclass(obj)
-    meanings = _meanings(type(obj))
+    assert is_dataclass(cls)
+    meanings = _meanings(cls)
     table = Table(box=None, header_style="bold")
     for column in ("field", "value", "default", "meaning"):
         table.add_column(column, overflow="fold")
-    for field in fields(obj):
-        value, default = _text(getattr(obj, field.name)), _default(field)
+    for field in fields(cls):
+        default = _default(field)
+        value = default if obj is None else _text(getattr(obj, field.name))
         table.add_row(
             f"[cyan]{field.name}[/]",
             value,
@@ -51,6 +55,10 @@ def _fields(obj: object) -> Table:
             meanings.get(field.name, ""),
         )
     return table
+
+
+def _required(field: Field[object]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def _default(field: Field[object]) -> str:

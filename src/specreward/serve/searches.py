@@ -292,7 +292,7 @@ class Searches:
         self._closing = True
         self._live.close()
         if tasks := [search.task for search in self._under_way]:
-            pass
+            await asyncio.wait(tasks, timeout=grace)
         for search in list(self._under_way):
             search.stop(Stop.SERVER)
         if tasks := [search.task for search in self._under_way]:
