@@ -11,7 +11,7 @@ throughput    64 clients, each with a connection of its own, post one problem af
 
 Models: `toy` draws from a known law and is instant, so that what is measured is the framework;
 `game24` are the embedded ones. The client is a few lines on asyncio streams and shares the machine
-with the server. One row for each measurement is appended to benchmarks/results/server.jsonl.
+with the server; `load` is what it was busy with before. One row for each measurement is appended to benchmarks/results/server.jsonl.
 """
 
 from __future__ import annotations
@@ -223,7 +223,8 @@ def main() -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("a", encoding="utf-8") as file:
         for measure in measurements:
-            line = json.dumps(about | measure())
+            row = about | {"load": round(os.getloadavg()[0], 1)} | measure()
+            line = json.dumps(row)
             print(line, flush=True)
             file.write(line + "\n")
 
