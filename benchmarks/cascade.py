@@ -1,6 +1,6 @@
 """A cascade between its two ends: what the large model adds, and how little of it is needed.
 
-    PYTHONPATH=src python benchmarks/cascade.py [--problems 100] [--tune 60]
+    PYTHONPATH=src python benchmarks/cascade.py [--problems 80] [--tune 60]
 
 Game of 24, breadth-first search at the settings of Tree of Thoughts with the embedded policy. The
 small reward model is the embedded SRM. The large one is the exact solver, which stands for a judge
@@ -98,7 +98,7 @@ def row(name: str, results: Sequence[Result], first: Sequence[Result] | None) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problems", type=int, default=100)
+    parser.add_argument("--problems", type=int, default=80)
     parser.add_argument("--tune", type=int, default=60)
     arguments = parser.parse_args()
     with TemporaryDirectory() as folder, Store(File(folder) / "calls.db") as store:

@@ -254,17 +254,20 @@ def test_what_was_written_is_not_read_again(family):
     from .test_readers import Counted
 
     decoder = fresh(family)
-    ids = tuple(decoder.texts.prompt("The sum is 7"))
+    prompts, seeds = PROMPTS[:3] * 2, range(6)
     with Counted(decoder.reader.backbone.module) as count:
-        (found,) = decoder.weights.do(decoder.complete, ["The sum is 7"], [4], FREE)
-    assert count.tokens == len(ids) + found.tokens - 1
-    tokens, _ = naive(family, ids, 4, FREE)
-    row = (*ids, *tokens)
-    with Counted(decoder.reader.backbone.module) as count:
-        (reading,) = decoder.reader.read([row], [range(len(row))])
-    assert count.tokens == len(row) - reading.cached == 1  # the last one was never read
-    exact = tiny.hidden(tiny.network(family), row)
-    assert (reading.hidden - exact).abs().max() <= 1e-5 * exact.abs().max()
+        found = decoder.weights.do(decoder.complete, prompts, seeds, FREE)
+    new = sum(c.prompt_tokens - c.cached_tokens for c in found)
+    assert count.tokens == new + sum(c.tokens - 1 for c in found)
+    rows = []
+    for prompt, seed in zip(prompts, seeds, strict=True):
+        ids = decoder.texts.prompt(prompt)
+        rows.append([*ids, *naive(family, ids, seed, FREE)[0]])
+    read = decoder.reader.read(rows, [range(len(row)) for row in rows])
+    for row, reading in zip(rows, read, strict=True):
+        assert reading.tokens - reading.cached == 1  # the last one was never read
+        exact = tiny.hidden(tiny.network(family), row)
+        assert (reading.hidden - exact).abs().max() <= 1e-5 * exact.abs().max()
 
 
 def test_samples_that_fill_the_bound_are_let_go():

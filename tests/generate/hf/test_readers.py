@@ -154,6 +154,16 @@ def test_batches_keep_to_their_bound():
     assert all(rows * width <= 64 for rows, width in seen[:-1])
 
 
+def test_calls_are_held_in_portions_that_keep_to_the_bound():
+    one = reader(batch_tokens=64)
+    rows = [*ROWS, *ROWS, range(100), [1]]
+    parts = list(one.portions(rows))
+    assert [index for part in parts for index in part] == list(range(len(rows)))
+    for part in parts:
+        assert len(part) == 1 or sum(map(len, {tuple(rows[i]) for i in part})) <= 64
+    assert len(parts) < len(rows) / 2
+
+
 def test_a_call_that_breaks_leaves_nothing_half_read():
     one = reader()
     one.read([PREFIX[:5]], [[0]])
