@@ -159,7 +159,7 @@ def test_a_reward_model_made_of_others_gets_them_metered():
     judge = Counted()
     engines = Engines(policy=Counted(), reward=Judged(judge))
     [first, *_] = searched(engines)
-    assert first.usage["reward", "verdict"].calls == sum(
+    assert first.usage["judge", "verdict"].calls == sum(
         len(judgements) for _, judgements in first.expansions
     )
     assert engines.names == ["counted"]

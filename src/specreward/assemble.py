@@ -26,7 +26,7 @@ from specreward.ledger import TokenCounter, Utf8Bytes, current
 from specreward.metering import Metered, MeteredSolutions, MeteredValues
 from specreward.prices import Prices
 from specreward.replay import Stored, StoredSolutions, StoredValues
-from specreward.reward.composed import Composed, Scorer
+from specreward.reward.composed import Composed, Scorer, names_of
 from specreward.reward.solutions import SolutionModel, SolutionReward
 from specreward.reward.task_reward import TaskReward
 from specreward.store import Store
@@ -62,12 +62,8 @@ class Engines:
         found = [self.policy.name]
         if self.judge is not None:
             found.append(self.judge.name)
-        if isinstance(self.reward, Composed):
-            found += self.reward.names
-        elif isinstance(self.reward, SolutionModel | ValueModel):
-            found.append(self.reward.name)
-        elif self.reward is not None:
-            found.append(repr(self.reward))
+        if self.reward is not None:
+            found += names_of(self.reward)
         return list(dict.fromkeys(found))
 
 
@@ -85,7 +81,7 @@ class _Wiring:
         self._merged: dict[int, tuple[LanguageModel, LanguageModel]] = {}
 
     def language_model(
-        self, lm: LanguageModel, *, role: str = "reward", phase: str = "score"
+        self, lm: LanguageModel, *, role: str = "judge", phase: str = "score"
     ) -> LanguageModel:
         """The engine with its calls merged, stored and metered."""
         if id(lm) not in self._merged:

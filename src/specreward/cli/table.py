@@ -39,7 +39,7 @@ def _lines(found: Sequence[Row]) -> list[tuple[str, list[str]]]:
     ]
     lines += [(f"  {p}", [_number(row.phases().get(p, 0.0)) for row in found]) for p in phases]
     lines += [
-        ("SRM tokens", [_number(row.reward.tokens / row.n) for row in found]),
+        ("reward tokens", [_number(row.reward.tokens / row.n) for row in found]),
         ("FLOPs", [_number(row.all.flops / row.n) for row in found]),
         ("seconds", [_number(row.all.seconds / row.n) for row in found]),
         ("$", [_number(row.all.dollars / row.n) for row in found]),
@@ -47,6 +47,8 @@ def _lines(found: Sequence[Row]) -> list[tuple[str, list[str]]]:
     ]
     ends = sorted({end for row in found for end in row.ended} - {"done"})
     lines += [(f"ended: {e}", [str(row.ended.get(e, 0)) for row in found]) for e in ends]
+    names = sorted({name for row in found for name in row.counts})
+    lines += [(name, [f"{row.counts.get(name, 0) / row.n:.3g}" for row in found]) for name in names]
     return lines
 
 

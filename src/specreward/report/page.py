@@ -107,7 +107,7 @@ def _comparison(found: Sequence[Row]) -> str:
     phases = sorted({phase for row in found for phase in row.phases()})
     paid = any(row.all.dollars for row in found)
     head = ["strategy", "accuracy", "LLM tokens", *[escape(phase) for phase in phases]]
-    head += ["SRM tokens", "FLOPs", "seconds", *(["$"] if paid else []), "accepted"]
+    head += ["reward tokens", "FLOPs", "seconds", *(["$"] if paid else []), "accepted"]
     lines = []
     for i, row in enumerate(found):
         own, reward = row.phases(), row.reward.tokens / row.n

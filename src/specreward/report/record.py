@@ -51,7 +51,8 @@ def line(spec: str, one: Outcome) -> dict[str, object]:
 
     Keys: ``problem``, ``strategy``, ``answer``, ``correct``, ``score``, ``depth``,
     ``reference_length`` (where the task knows one), ``ended``, ``error``, ``candidates`` (how many
-    finished) and ``usage`` by role and phase: ``calls``, ``prompt_tokens``, ``completion_tokens``.
+    finished), ``usage`` by role and phase: ``calls``, ``prompt_tokens``, ``completion_tokens``, and
+    ``counts`` where something else was counted, such as the paths of a cascade.
     """
     result = one.result
     best = result.best
@@ -67,6 +68,7 @@ def line(spec: str, one: Outcome) -> dict[str, object]:
         "error": result.error,
         "candidates": len(result.candidates),
         "usage": _counts(result.usage),
+        **({"counts": dict(sorted(result.counts.items()))} if result.counts else {}),
     }
 
 

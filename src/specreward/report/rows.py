@@ -53,6 +53,7 @@ class Row:
         acceptance: Kept children over distinct children, over all that a verifier judged; None
             where none did.
         ended: How many searches ended in each way.
+        counts: What else was counted, summed over all problems: a cascade's paths, for one.
         ratios: Against the first row; the first has ratios of 1.
     """
 
@@ -62,6 +63,7 @@ class Row:
     usage: Spending
     acceptance: float | None
     ended: Mapping[str, int]
+    counts: Mapping[str, int]
     ratios: Ratios
 
     @property
@@ -132,10 +134,19 @@ def rows(arms: Sequence[Arm], seed: int) -> list[Row]:
             usage=spent(arm.outcomes),
             acceptance=acceptance(arm.outcomes),
             ended=_ends(arm.outcomes),
+            counts=_counts(arm.outcomes),
             ratios=_against(first, arm.outcomes, seed),
         )
         for arm in arms
     ]
+
+
+def _counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for one in outcomes:
+        for name, times in one.result.counts.items():
+            counts[name] = counts.get(name, 0) + times
+    return {name: counts[name] for name in sorted(counts)}
 
 
 def _ends(outcomes: Sequence[Outcome]) -> dict[str, int]:

@@ -57,6 +57,7 @@ def _row(row: Row) -> dict[str, object]:
             "dollars": everything.dollars / row.n,
         },
         "ended": dict(row.ended),
+        "counts": dict(row.counts),
     }
 
 

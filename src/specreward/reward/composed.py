@@ -44,9 +44,12 @@ class Wiring(Protocol):
     """Puts wrappers around engines."""
 
     def language_model(
-        self, lm: LanguageModel, *, role: str = "reward", phase: str = "score"
+        self, lm: LanguageModel, *, role: str = "judge", phase: str = "score"
     ) -> LanguageModel:
-        """The engine with its calls merged, stored and metered under role and phase."""
+        """The engine with its calls merged, stored and metered under role and phase.
+
+        A language model that judges counts as one, not as a reward model, wherever it stands.
+        """
         ...
 
     def reward(self, scorer: Scorer, *, role: str = "reward", phase: str = "score") -> RewardModel:

@@ -35,7 +35,7 @@ def test_a_rating_is_a_place_on_the_scale():
     judge = KnownJudge(QUALITY)
     values, usage = run(LLMJudge(judge), ALL)
     assert values == [0.0, 1.0, pytest.approx(2 / 9), pytest.approx(7 / 9)]  # 1, 10, 3 and 8
-    assert list(usage) == [("reward", "critique")]
+    assert list(usage) == [("judge", "critique")]
     assert judge.calls[0][2].temperature == 0.0
     values, _ = run(LLMJudge(judge, grading=Rating(low=0, high=4)), ALL)
     assert values == [0.0, 1.0, 0.25, 0.75]
@@ -97,7 +97,7 @@ def test_an_honest_comparison_ranks_all(judge):
     lm = KnownJudge(QUALITY)
     values, usage = run(judge(lm, **grading), ALL)
     assert values == LADDER
-    assert usage["reward", "critique"].calls == 12  # six pairs in both orders
+    assert usage["judge", "critique"].calls == 12  # six pairs in both orders
 
 
 @pytest.mark.parametrize("judge", [LLMJudge, RRM])
@@ -142,7 +142,7 @@ def test_rrm_takes_the_majority_of_its_votes_half_of_them_in_each_order():
     lm = KnownJudge(QUALITY, accuracy=0.75)
     [bad, good], usage = run(RRM(lm, votes=41, temperature=1.0, max_tokens=7), [BAD, GOOD])
     assert (bad, good) == (0.25, 0.75)
-    assert usage["reward", "critique"].calls == 41
+    assert usage["judge", "critique"].calls == 41
     [(prompts, _, sampling)] = lm.calls
     assert (sampling.temperature, sampling.max_tokens) == (1.0, 7)
     first = [prompt.index("2 + 2 = 5") < prompt.index("2 + 2 = 4") for prompt in prompts]

@@ -47,8 +47,8 @@ def test_direct_shares_the_mass_of_yes_and_no():
     lm = Texts(yes=0.3)
     values, usage = run(GenRM(lm), [GOOD])
     assert values == [pytest.approx(0.3)]
-    assert list(usage) == [("reward", "score")]
-    assert usage["reward", "score"].calls == 2
+    assert list(usage) == [("judge", "score")]
+    assert usage["judge", "score"].calls == 2
     [[(prompt, yes), (same, no)]] = lm.scored
     assert (yes, no) == (" Yes", " No")
     assert prompt == same
@@ -88,9 +88,9 @@ def test_critiques_are_drawn_cut_at_their_verdict_and_rated():
     lm = Texts("Fine.\nVerification: ", "Hm.", yes=0.8)
     values, usage = run(GenRM(lm, verdict=Critiques(2, max_tokens=50)), [GOOD])
     assert values == [pytest.approx(0.8)]
-    assert usage["reward", "critique"].calls == 2
-    assert usage["reward", "critique"].completion_tokens == 6
-    assert usage["reward", "score"].calls == 4
+    assert usage["judge", "critique"].calls == 2
+    assert usage["judge", "critique"].completion_tokens == 6
+    assert usage["judge", "score"].calls == 4
     [(prompts, seeds, sampling)] = lm.calls
     assert prompts[0] == prompts[1]
     assert seeds[0] != seeds[1]
@@ -134,7 +134,7 @@ def test_votes_are_the_share_of_yes():
     )
     values, usage = run(GenRM(lm, verdict=Votes(4)), [GOOD])
     assert values == [0.5]
-    assert list(usage) == [("reward", "critique")]
+    assert list(usage) == [("judge", "critique")]
     assert lm.calls[0][2].stop == ()
 
 
@@ -155,7 +155,7 @@ def test_unreadable_votes_are_asked_for_again_with_other_seeds():
     assert not set(first[1]) & set(second[1])
     assert first[2].temperature == 0.0  # at 0 the same would come again
     assert second[2].temperature == 0.7
-    assert usage["reward", "critique"].calls == sum(len(prompts) for prompts, *_ in judge.calls)
+    assert usage["judge", "critique"].calls == sum(len(prompts) for prompts, *_ in judge.calls)
 
 
 def test_unreadable_to_the_end_is_an_error():
@@ -198,7 +198,7 @@ def test_r_prm_judges_each_step_after_those_before_it():
     judge = KnownJudge(QUALITY, accuracy=0.9)
     values, usage = run(RPRM(judge, verdict=Critiques(2)), [LONG, GOOD])
     assert values == [pytest.approx(0.1), pytest.approx(0.9)]  # the worst step
-    assert usage["reward", "critique"].calls == 8
+    assert usage["judge", "critique"].calls == 8
     prompt = judge.calls[0][0][4]
     assert re.search(r"Previous steps:\nStep 1: Who knows\nStep 2: It is even\n\nNow step:", prompt)
     assert "Now step:\nStep 3: 2 + 2 = 4" in prompt

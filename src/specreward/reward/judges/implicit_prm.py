@@ -89,8 +89,8 @@ class ImplicitPRM:
         """The reward model: phases ``score`` (of ``lm``) and ``reference``."""
         judge = replace(
             self,
-            lm=wiring.language_model(self.lm),
-            reference=wiring.language_model(self.reference, phase="reference"),
+            lm=wiring.language_model(self.lm, role="reward"),
+            reference=wiring.language_model(self.reference, role="reward", phase="reference"),
         )
         return PointReward(_Ratio(judge=judge), combine=self.combine)
 
