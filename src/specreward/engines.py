@@ -44,8 +44,8 @@ class ChatPrompt(str):
 
     As a ``str`` it is their texts with an empty line between them: an engine without chat reads it
     like any other prompt. A last message of the assistant is unfinished: the completion goes on
-    where it ends, without anything in between. An engine with chat reads a plain ``str`` as one
-    message of the user.
+    where it ends, without anything in between. A chat route of a
+    server reads a plain ``str`` as one message of the user.
 
     Args:
         messages: In order, at least one.

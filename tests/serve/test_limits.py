@@ -93,7 +93,7 @@ def test_a_body_is_not_read_before_the_key(locked):
 
 def test_what_does_not_fit_into_the_queue_is_sent_away():
     """One runs, two wait, the rest is refused at once; all that were let in are answered."""
-    slow = service(policy=Writer(seconds=0.15), limits=Limits(searches=1, queue=2))
+    slow = service(policy=Writer(seconds=0.08), limits=Limits(searches=1, queue=2))
     with serving(slow) as url, ThreadPoolExecutor(6) as pool:
         replies = list(pool.map(lambda i: ask(url, f"word {i}"), range(6)))
         assert ask(url, "later").status_code == 200

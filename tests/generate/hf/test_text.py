@@ -62,6 +62,14 @@ def test_a_conversation_goes_through_the_template():
     assert chat.prompt("What is 3 + 4?") == CHAT("What is 3 + 4?")["input_ids"]
 
 
+def test_a_template_brings_its_own_beginning():
+    words = tiny.tokenizer("spaces", chat=True)
+    ids = Texts(words, "tiny").prompt(ChatPrompt(ASKED))
+    assert words("Be")["input_ids"][0] == words.bos_token_id
+    assert words.bos_token_id not in ids  # the template has none
+    assert ids[0] == words.convert_tokens_to_ids("<|im_start|>")
+
+
 @pytest.mark.parametrize("begun", ["It is", "Step 1: add.\n\n", ""])
 def test_an_unfinished_answer_is_continued_as_it_stands(begun):
     chat = Texts(CHAT, "tiny")

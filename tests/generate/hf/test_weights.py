@@ -207,7 +207,7 @@ def test_work_is_done_in_one_thread_of_its_own_without_gradients():
 
 def test_memory_that_runs_out_is_an_engine_error():
     def work():
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(EngineError, match="no memory left on cpu: lower batch_tokens"):
         load(tiny.folder(), device="cpu").do(work)

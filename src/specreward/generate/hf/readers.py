@@ -8,8 +8,8 @@
                          keep keys, values and hidden states of each token
     EncoderReader    models that look both ways: no past, rows side by side
 
-Hidden states are kept with keys and values (a tenth more memory where heads are shared, less
-elsewhere), so that a place inside a known prefix costs nothing.
+Hidden states are kept with keys and values (an eighth more memory in a 7B model with grouped heads,
+less where heads are not shared), so that a place inside a known prefix costs nothing.
 
 What a row gets does not depend on what else is in the call or was read before, up to the rounding
 of the number format: within 1e-5 of the largest hidden state in float32.

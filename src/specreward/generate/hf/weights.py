@@ -101,7 +101,7 @@ class Weights:
         try:
             with torch.inference_mode():
                 return work(*args, **kwargs)
-        except torch.OutOfMemoryError as error:
+        except torch.cuda.OutOfMemoryError as error:
             raise EngineError(
                 f"{self.name}: no memory left on {self.device}: lower batch_tokens or cache_tokens"
             ) from error
