@@ -21,6 +21,7 @@ EXAMPLES = {
     "cascade": "cascade(small=embedded_srm('game24'), large=genrm(embedded_policy('game24')))",
     "embedded_policy": "embedded_policy('game24')",
     "embedded_srm": "embedded_srm('game24')",
+    "few_shot": "few_shot(game24())",
     "implicit_prm": (
         "implicit_prm(embedded_policy('game24'), reference=embedded_policy('blocksworld'))"
     ),

@@ -19,7 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import final
 
 from specreward.batching import Coalesce, CoalesceSolutions, CoalesceValues
-from specreward.engines import Concurrent, LanguageModel, ValueModel
+from specreward.engines import Concurrent, LanguageModel, Rereading, ValueModel
 from specreward.errors import InputError, SpecRewardError, nearest
 from specreward.generate.policy import TaskPolicy
 from specreward.ledger import TokenCounter, Utf8Bytes, current
@@ -93,6 +93,7 @@ class _Wiring:
             phase=phase,
             counter=self._counter,
             prices=self._prices,
+            rereads=isinstance(lm, Rereading) and lm.rereads,
         )
 
     def reward(self, scorer: Scorer, *, role: str = "reward", phase: str = "score") -> RewardModel:

@@ -19,6 +19,7 @@ __all__ = [
     "Concurrent",
     "LanguageModel",
     "Message",
+    "Rereading",
     "Sampling",
     "Scored",
     "Usage",
@@ -219,4 +220,14 @@ class Concurrent(Protocol):
     @property
     def concurrency(self) -> int:
         """Most requests under way at once, at least 1."""
+        ...
+
+
+@runtime_checkable
+class Rereading(Protocol):
+    """An engine that may read a given text again for each token that it scores, and count that."""
+
+    @property
+    def rereads(self) -> bool:
+        """Whether it does."""
         ...

@@ -33,6 +33,7 @@ class _Meter:
     phase: str
     price: Price | None
     counter: TokenCounter
+    rereads: bool = False
 
     async def __call__(
         self,
@@ -68,7 +69,12 @@ class _Meter:
             )
         if budget.tokens is None and budget.dollars is None:
             return Usage(calls=calls)
-        prompt = sum(self.counter.count(texts))
+        sizes = self.counter.count(texts)
+        prompt = sum(sizes)
+        if self.rereads:  # both texts of a pair for each token of the second, at most its bytes
+            most_read = [len(text.encode()) for text in texts[1::2]]
+            pairs = zip(sizes[::2], sizes[1::2], most_read, strict=True)
+            prompt = sum([min(b, times) * (a + b) for a, b, times in pairs])
         dollars = 0.0 if self.price is None else self.price.most(prompt, most)
         return Usage(calls, prompt_tokens=prompt, completion_tokens=most, dollars=dollars)
 
@@ -121,6 +127,7 @@ class Metered:
         phase: What for: ``propose``, ``evaluate``, ``score``.
         counter: Counts prompts before a call, for budgets of tokens and dollars.
         prices: The price table.
+        rereads: Whether the engine reads a given text again for each token that it scores.
     """
 
     lm: LanguageModel = field(kw_only=False)
@@ -128,6 +135,7 @@ class Metered:
     phase: str
     counter: TokenCounter = Utf8Bytes()
     prices: Prices = field(default_factory=Prices.packaged)
+    rereads: bool = False
 
     def __repr__(self) -> str:
         price = self.prices.find(self.name)
@@ -170,9 +178,9 @@ class Metered:
         async def ask() -> list[Scored]:
             return await self.lm.logprobs(texts)
 
-        return await self._meter()(flat, len(texts), 0, ask, _of_scores)
+        return await self._meter(rereads=self.rereads)(flat, len(texts), 0, ask, _of_scores)
 
-    def _meter(self) -> _Meter:
+    def _meter(self, *, rereads: bool = False) -> _Meter:
         return _Meter(
             name=self.name,
             parameters=self.parameters,
@@ -180,6 +188,7 @@ class Metered:
             phase=self.phase,
             price=self.prices.find(self.name),
             counter=self.counter,
+            rereads=rereads,
         )
 
 

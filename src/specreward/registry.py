@@ -81,6 +81,7 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "aqua": "specreward.tasks.aqua:AQuA",
         "arithmetic": "specreward.tasks.arithmetic:Arithmetic",
         "blocksworld": "specreward.tasks.blocksworld:Blocksworld",
+        "few_shot": "specreward.tasks.few_shot:FewShot",
         "finqa": "specreward.tasks.finqa:FinQA",
         "game24": "specreward.tasks.game24:Game24",
         "gsm8k": "specreward.tasks.gsm8k:GSM8K",

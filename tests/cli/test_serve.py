@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -22,7 +23,7 @@ pytest.importorskip("uvicorn", reason="needs the serve extra")
 
 from specreward.cli import app
 from specreward.errors import MissingExtra
-from specreward.serve import process
+from specreward.serve import process, replies, schemas
 from specreward.store import Store
 
 HERE = Path(__file__).parent
@@ -233,8 +234,34 @@ def test_ctrl_c_ends_it():
         assert process.stderr.read() == "interrupted\n"
 
 
-def test_every_option_of_the_verb_is_in_the_docs():
-    page = (HERE.parents[1] / "docs" / "server.md").read_text(encoding="utf-8")
+PAGE = (HERE.parents[1] / "docs" / "server.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_the_docs_do_what_they_say():
+    verb = typer.main.get_command(app).commands["serve"]
+    lines = "\n".join(blocks("bash")).replace("\\\n", " ").splitlines()
+    commands = [shlex.split(line)[2:] for line in lines if line.startswith("specreward serve")]
+    assert len(commands) == 2
+    for words in commands:
+        verb.make_context("serve", words)
+    [program] = [block for block in blocks("python") if "create_app" in block]
+    names = {}
+    exec(program, names)
+    assert "/v1/score" in names["app"].openapi()["paths"]
+
+
+def test_every_option_and_route_is_in_the_docs():
     verb = typer.main.get_command(app).commands["serve"]
     for option in verb.params:
-        assert option.name in ("task", "help") or option.opts[0] in page, option
+        assert option.name in ("task", "help") or option.opts[0] in PAGE, option
+    for name in schemas.IGNORED:
+        assert f"`{name}`" in PAGE, name
+    for request in (schemas.ChatRequest, schemas.CompletionRequest):
+        for name in request.model_fields:
+            assert f"`{name}`" in PAGE, name
+    for name in (*replies.Report.model_fields, *replies.Cost.model_fields):
+        assert f"`{name}`" in PAGE, name

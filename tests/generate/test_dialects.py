@@ -61,8 +61,9 @@ def pieces(*documents):
     return Answer("\n\n".join([*lines, ""]).encode(), 200, "text/event-stream")
 
 
-def stream(prob="prob", chat=False):
+def stream(prob="prob", chat=False, told=None):
     """llama.cpp: the token that a stop text took away has an empty text and its number."""
+    more = {} if told is None else {"__verbose": told}
 
     def piece(text, at, finish=None, **more):
         content = [{"id": 1, "token": text, prob: at}] if at is not None else None
@@ -78,7 +79,7 @@ def stream(prob="prob", chat=False):
         assert asked.body["stream"] is True
         assert asked.body["stream_options"] == {"include_usage": True}
         first = [{"choices": [{"index": 0, "delta": {"role": "assistant"}}]}] if chat else []
-        done = piece("", None, "stop", **({} if chat else usage(8, 3, 7)))
+        done = piece("", None, "stop", **more, **({} if chat else usage(8, 3, 7)))
         last = [{"choices": [], **usage(8, 3, 7)}] if chat else []
         parts = [piece("x", number(0.5)), piece("y", number(0.25)), piece("", number(0.125))]
         return pieces(*first, *parts, done, *last)
@@ -222,6 +223,33 @@ def test_llama_cpp_has_the_stop_token_only_in_the_stream(prob, temperature, chat
     assert (got.prompt_tokens, got.cached_tokens) == (8, 7)
 
 
+@pytest.mark.parametrize("chat", [False, True])
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ({"stop_type": "word", "stopping_word": ";"}, "xy;"),
+        ({"stop_type": "word", "stopping_word": "<|end|>"}, "xy"),  # the server's own
+        ({"stop_type": "eos", "stopping_word": ""}, "xy"),
+    ],
+)
+def test_llama_cpp_names_the_stop_text_if_asked(told, shown, chat):
+    how = Sampling(0.7, 9, (";",), keep_stop=True)
+    route = Chat() if chat else Completions()
+    got, asked = ask(stream("prob", chat, told), LlamaCpp(), route, how=how)
+    assert asked.body["verbose"] is True
+    assert (got.text, got.tokens, got.finish) == (shown, 3, "stop")
+
+
+def test_a_server_that_does_not_name_it_though_asked_is_refused():
+    how = Sampling(0.7, 9, (";",), keep_stop=True)
+    with pytest.raises(EngineError, match="expected to be told what ended") as caught:
+        ask(stream(), LlamaCpp(), Completions(), how=how)
+    assert not caught.value.retryable
+    for kept in (Sampling(0.7, 9, (";",)), Sampling(0.7, 9, keep_stop=True)):
+        _, asked = ask(stream(), LlamaCpp(), Completions(), how=kept)
+        assert "verbose" not in asked.body
+
+
 DONE = b"data: [DONE]\n\n"
 
 
@@ -339,8 +367,6 @@ def test_vllm_rates_the_end_of_the_assistants_turn(prompt, last):
     [
         (OpenAIAPI(), Chat(), "OpenAI's service gives none: use vllm()"),
         (OpenAIAPI(), Completions(), "OpenAI's service gives none"),
-        (LlamaCpp(), Chat(), "llama.cpp's server gives none"),
-        (LlamaCpp(), Completions(), "llama.cpp's server gives none"),
         (Ollama(), Chat(), "Ollama gives none"),
         (Ollama(), Completions(), "Ollama gives none"),
         (SGLang(), Chat(), r"use openai\(..., route=completions\(\)\)"),

@@ -15,6 +15,7 @@ from specreward.generate import (
     Completions,
     LlamaCpp,
     NotGiven,
+    Ollama,
     OpenAI,
     OpenAIAPI,
     Processed,
@@ -215,7 +216,7 @@ def test_tokens_that_do_not_spell_the_text_are_not_summed_up_to_a_stop():
     assert (got.text, got.logprob) == ("é", None)
 
 
-@pytest.mark.parametrize("dialect", [OpenAIAPI(), LlamaCpp()])
+@pytest.mark.parametrize("dialect", [OpenAIAPI(), Ollama()])
 def test_stops_cannot_be_kept_where_the_server_hides_them(dialect):
     lm = OpenAI("m", dialect=dialect)
     with pytest.raises(InputError, match=r"expected keep_stop=False: .* does not say"):

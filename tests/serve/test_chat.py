@@ -8,11 +8,11 @@ import pytest
 openai = pytest.importorskip("openai", reason="needs the openai extra")
 pytest.importorskip("fastapi", reason="needs the serve extra")
 
-import httpx2  # noqa: E402  (what the client uses)
 
 from specreward import Budget, parse, run, wire  # noqa: E402
 from specreward.prices import Price, Prices  # noqa: E402
 
+from . import web  # noqa: E402
 from .serving import BFS, TASK, service, serving  # noqa: E402
 
 
@@ -264,7 +264,7 @@ def test_the_asynchronous_client(url):
 
 def test_a_stream_is_server_sent_events(url):
     body = {"model": BFS, "messages": [{"role": "user", "content": "apple"}], "stream": True}
-    reply = httpx2.post(f"{url}/v1/chat/completions", json=body)
+    reply = web.post(f"{url}/v1/chat/completions", json=body)
     assert reply.headers["content-type"].startswith("text/event-stream")
     events = reply.text.split("\n\n")
     assert events[-2:] == ["data: [DONE]", ""]

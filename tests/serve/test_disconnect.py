@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 pytest.importorskip("fastapi", reason="needs the serve extra")
-httpx2 = pytest.importorskip("httpx2", reason="needs the openai extra")
+pytest.importorskip("openai", reason="needs the HTTP client of the openai extra")
 
-from specreward import Store  # noqa: E402
-from specreward.serve.limits import Limits  # noqa: E402
+from specreward import Store
+from specreward.serve.limits import Limits
 
-from .serving import Writer, service, serving, until  # noqa: E402
+from . import web
+from .serving import Writer, service, serving, until
 
 LONG = "mcts(simulations=200)"
 
@@ -21,7 +22,7 @@ def body(text="apple", **more):
 
 
 def gauge(url, name):
-    page = httpx2.get(f"{url}/metrics").text
+    page = web.get(f"{url}/metrics").text
     [line] = [line for line in page.splitlines() if line.startswith(f"{name} ")]
     return float(line.split()[1])
 
@@ -43,8 +44,8 @@ def test_a_client_that_hangs_up_stops_its_search(tmp_path):
         Store(tmp_path / "run.db") as store,
         serving(service(policy=writer, store=store)) as url,
     ):
-        with pytest.raises(httpx2.TimeoutException):
-            httpx2.post(f"{url}/v1/chat/completions", json=body(), timeout=0.5)
+        with pytest.raises(web.TimeoutException):
+            web.post(f"{url}/v1/chat/completions", json=body(), timeout=0.5)
         until(lambda: running(url) == 0)
         assert writer.calls > 0
         assert idle(writer)
@@ -55,7 +56,7 @@ def test_a_client_that_hangs_up_stops_its_search(tmp_path):
         assert "the client went away" in kept.error
         assert kept.expansions
         assert sum([spent.calls for spent in kept.usage.values()]) > 0
-        page = httpx2.get(f"{url}/metrics").text
+        page = web.get(f"{url}/metrics").text
         assert 'specreward_searches_total{ended="failed"} 1.0' in page
         assert 'route="/v1/chat/completions",status="499"} 1.0' in page
 
@@ -63,7 +64,7 @@ def test_a_client_that_hangs_up_stops_its_search(tmp_path):
 def test_a_client_that_leaves_a_stream_stops_its_search():
     writer = Writer(seconds=0.3)  # to its end the search would take some eight seconds
     with serving(service(policy=writer)) as url:
-        with httpx2.stream("POST", f"{url}/v1/chat/completions", json=body(stream=True)) as reply:
+        with web.stream("POST", f"{url}/v1/chat/completions", json=body(stream=True)) as reply:
             lines = reply.iter_lines()
             next(lines)
             until(lambda: running(url) == 1)
@@ -75,10 +76,10 @@ def test_the_other_searches_go_on():
     writer = Writer(seconds=0.02)
     with serving(service(policy=writer)) as url, ThreadPoolExecutor(1) as pool:
         post = {"url": f"{url}/v1/chat/completions", "timeout": 30}
-        alone = httpx2.post(json=body("pear"), **post).json()
-        other = pool.submit(lambda: httpx2.post(json=body("pear"), **post).json())
-        with pytest.raises(httpx2.TimeoutException):
-            httpx2.post(f"{url}/v1/chat/completions", json=body("apple"), timeout=0.3)
+        alone = web.post(json=body("pear"), **post).json()
+        other = pool.submit(lambda: web.post(json=body("pear"), **post).json())
+        with pytest.raises(web.TimeoutException):
+            web.post(f"{url}/v1/chat/completions", json=body("apple"), timeout=0.3)
         assert other.result()["choices"] == alone["choices"]
 
 
@@ -87,12 +88,12 @@ def test_a_client_that_leaves_the_queue_makes_room():
     limits = Limits(searches=1, queue=1)
     with serving(service(policy=writer, limits=limits)) as url, ThreadPoolExecutor(1) as pool:
         post = {"url": f"{url}/v1/chat/completions"}
-        first = pool.submit(lambda: httpx2.post(json=body("pear"), timeout=60, **post))
+        first = pool.submit(lambda: web.post(json=body("pear"), timeout=60, **post))
         until(lambda: running(url) == 1)
-        with pytest.raises(httpx2.TimeoutException):
-            httpx2.post(json=body("apple"), timeout=0.3, **post)
+        with pytest.raises(web.TimeoutException):
+            web.post(json=body("apple"), timeout=0.3, **post)
         until(lambda: gauge(url, "specreward_searches_queued") == 0)
-        with pytest.raises(httpx2.TimeoutException):  # there is room again: it waits, as before
-            httpx2.post(json=body("plum"), timeout=0.3, **post)
+        with pytest.raises(web.TimeoutException):  # there is room again: it waits, as before
+            web.post(json=body("plum"), timeout=0.3, **post)
         assert not first.done()
         assert first.result().status_code == 200

@@ -5,13 +5,15 @@ import json
 import pytest
 
 pytest.importorskip("fastapi", reason="needs the serve extra")
-httpx2 = pytest.importorskip("httpx2", reason="needs the openai extra")
+openai = pytest.importorskip("openai", reason="needs the HTTP client of the openai extra")
 
+from specreward import Store  # noqa: E402
 from specreward.errors import InputError  # noqa: E402
 from specreward.serve.menu import Menu  # noqa: E402
 from specreward.serve.service import Service  # noqa: E402
 from specreward.spec import parse  # noqa: E402
 
+from . import web  # noqa: E402
 from .serving import BFS, Writer, service, serving  # noqa: E402
 
 CHAT = {"model": BFS, "messages": [{"role": "user", "content": "apple"}]}
@@ -26,8 +28,8 @@ def url():
 def post(url, body, path="/v1/chat/completions", **more):
     if isinstance(body, bytes):
         more["headers"] = {"content-type": "application/json"} | more.get("headers", {})
-        return httpx2.post(f"{url}{path}", content=body, **more)
-    return httpx2.post(f"{url}{path}", json=body, **more)
+        return web.post(f"{url}{path}", content=body, **more)
+    return web.post(f"{url}{path}", json=body, **more)
 
 
 def refused(reply, status, *words):
@@ -102,7 +104,7 @@ def test_a_body_that_is_no_request(url, body):
 
 def test_a_body_without_its_type_is_refused(url):
     """Else any page in a browser could search here: such a request needs no permission."""
-    reply = httpx2.post(
+    reply = web.post(
         f"{url}/v1/chat/completions",
         content=json.dumps(CHAT).encode(),
         headers={"content-type": "text/plain"},
@@ -132,14 +134,14 @@ def test_an_unknown_model(url, model):
 
 
 def test_an_unknown_model_is_not_retrieved(url):
-    refused(httpx2.get(f"{url}/v1/models/fats"), 404, "did you mean 'fast'")
-    refused(httpx2.get(f"{url}/v1/models/bfs(widht=1)"), 400, "widht")
+    refused(web.get(f"{url}/v1/models/fats"), 404, "did you mean 'fast'")
+    refused(web.get(f"{url}/v1/models/bfs(widht=1)"), 400, "widht")
 
 
 def test_unknown_routes_and_methods(url):
-    refused(httpx2.get(f"{url}/v1/embeddings"), 404)
-    assert refused(httpx2.get(f"{url}/v1/chat/completions"), 405)
-    assert httpx2.get(f"{url}/v1/chat/completions").headers["allow"] == "POST"
+    refused(web.get(f"{url}/v1/embeddings"), 404)
+    assert refused(web.get(f"{url}/v1/chat/completions"), 405)
+    assert web.get(f"{url}/v1/chat/completions").headers["allow"] == "POST"
 
 
 def test_a_search_that_fails_says_why_and_what_it_had_cost():
@@ -161,7 +163,6 @@ def test_a_search_that_fails_says_why_and_what_it_had_cost():
 
 
 def test_the_official_client_sees_the_error_of_a_stream():
-    openai = pytest.importorskip("openai", reason="needs the openai extra")
     with (
         serving(service(policy=Writer(most=8))) as url,
         openai.OpenAI(base_url=f"{url}/v1", api_key="none") as client,
@@ -170,6 +171,14 @@ def test_the_official_client_sees_the_error_of_a_stream():
             list(client.chat.completions.create(**CHAT, stream=True))
         with pytest.raises(openai.InternalServerError, match="out of order"):
             client.chat.completions.create(**CHAT)
+
+
+def test_a_store_that_is_gone(tmp_path):
+    with Store(tmp_path / "run.db") as store, serving(service(store=store)) as url:
+        store.close()
+        refused(post(url, CHAT), 500, "run.db", "closed")
+        events = post(url, CHAT | {"stream": True}).text.strip().split("\n\n")
+        assert "run.db" in json.loads(events[-1].removeprefix("data: "))["error"]["message"]
 
 
 def test_a_search_without_an_answer_has_an_empty_one():

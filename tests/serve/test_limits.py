@@ -8,21 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 pytest.importorskip("fastapi", reason="needs the serve extra")
-httpx2 = pytest.importorskip("httpx2", reason="needs the openai extra")
+pytest.importorskip("openai", reason="needs the HTTP client of the openai extra")
 
-from specreward import Budget, Store  # noqa: E402
-from specreward.errors import InputError  # noqa: E402
-from specreward.prices import Price, Prices  # noqa: E402
-from specreward.serve.app import Application  # noqa: E402
-from specreward.serve.limits import Gate, Limits  # noqa: E402
-from specreward.serve.refusals import Refusal  # noqa: E402
+from specreward import Budget, Store
+from specreward.errors import InputError
+from specreward.prices import Price, Prices
+from specreward.serve.app import Application
+from specreward.serve.limits import Gate, Limits
+from specreward.serve.refusals import Refusal
 
-from .serving import BFS, TASK, Writer, service, serving, until  # noqa: E402
+from . import web
+from .serving import BFS, TASK, Writer, service, serving, until
 
 
 def ask(url, text="apple", model=BFS, headers=None, **more):
     body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
-    return httpx2.post(f"{url}/v1/chat/completions", json=body, headers=headers, timeout=30)
+    return web.post(f"{url}/v1/chat/completions", json=body, headers=headers, timeout=30)
 
 
 # ---------------------------------------------------------------------------------- the key
@@ -41,7 +42,7 @@ def locked():
 def test_without_the_key_nothing_is_told(locked, header):
     headers = {} if header is None else {"Authorization": header}
     for path in ("/v1/models", "/metrics", "/openapi.json", "/api/runs", "/api/live", "/nothing"):
-        reply = httpx2.get(f"{locked}{path}", headers=headers)
+        reply = web.get(f"{locked}{path}", headers=headers)
         assert reply.status_code == 401, path
         assert reply.headers["www-authenticate"] == "Bearer"
         assert reply.json()["error"]["code"] == "invalid_api_key"
@@ -49,16 +50,16 @@ def test_without_the_key_nothing_is_told(locked, header):
 
 
 def test_a_key_that_is_no_ascii_is_wrong_too(locked):
-    reply = httpx2.get(f"{locked}/metrics", headers={"Authorization": b"Bearer s3cr\xe9t"})
+    reply = web.get(f"{locked}/metrics", headers={"Authorization": b"Bearer s3cr\xe9t"})
     assert reply.status_code == 401
 
 
 def test_with_the_key(locked):
     headers = {"Authorization": "Bearer s3cret"}
     assert ask(locked, headers=headers).status_code == 200
-    assert httpx2.get(f"{locked}/metrics", headers=headers).status_code == 200
-    assert httpx2.get(f"{locked}/healthz").json() == {"status": "ok"}
-    assert httpx2.get(f"{locked}/").status_code == 200
+    assert web.get(f"{locked}/metrics", headers=headers).status_code == 200
+    assert web.get(f"{locked}/healthz").json() == {"status": "ok"}
+    assert web.get(f"{locked}/").status_code == 200
 
 
 # ---------------------------------------------------------------------------------- the body
@@ -76,7 +77,7 @@ def test_a_body_that_is_too_large(locked):
             yield b" " * 100
 
     url = f"{locked}/v1/chat/completions"
-    reply = httpx2.post(url, content=pieces(), headers=headers)
+    reply = web.post(url, content=pieces(), headers=headers)
     assert reply.status_code == 413
 
 
@@ -249,7 +250,7 @@ def test_waiting_does_not_count_as_time():
 def test_the_server_answers_while_it_searches():
     with serving(service(policy=Writer(seconds=0.4))) as url, ThreadPoolExecutor(1) as pool:
         pending = pool.submit(ask, url)
-        until(lambda: "specreward_searches_running 1.0" in httpx2.get(f"{url}/metrics").text)
-        assert httpx2.get(f"{url}/healthz", timeout=0.5).status_code == 200
+        until(lambda: "specreward_searches_running 1.0" in web.get(f"{url}/metrics").text)
+        assert web.get(f"{url}/healthz", timeout=0.5).status_code == 200
         assert not pending.done()
         assert pending.result().status_code == 200

@@ -8,11 +8,11 @@ import pytest
 openai = pytest.importorskip("openai", reason="needs the openai extra")
 pytest.importorskip("fastapi", reason="needs the serve extra")
 
-import httpx2  # noqa: E402
 
 from specreward import Store, parse, run, wire  # noqa: E402
 from specreward.serve.limits import Limits  # noqa: E402
 
+from . import web  # noqa: E402
 from .serving import BFS, TASK, Values, Writer, service, serving  # noqa: E402
 
 COUNT = 64
@@ -46,7 +46,7 @@ def test_64_searches_lose_nothing(tmp_path, limit):
         serving(service(policy=writer, reward=values, limits=limits, store=store)) as url,
     ):
         replies = ask_all(url, seeds)
-        page = httpx2.get(f"{url}/metrics").text
+        page = web.get(f"{url}/metrics").text
         paid = store.paid()
         kept = [one for row in store.runs() for one in store.results(row.id)]
 
@@ -99,12 +99,12 @@ def test_a_question_asked_again_comes_from_the_store(tmp_path):
         serving(service(policy=writer, store=store)) as url,
     ):
         body = {"model": BFS, "prompt": "apple"}
-        first = httpx2.post(f"{url}/v1/completions", json=body).json()
+        first = web.post(f"{url}/v1/completions", json=body).json()
         asked = writer.calls
-        again = httpx2.post(f"{url}/v1/completions", json=body).json()
-        other = httpx2.post(f"{url}/v1/completions", json=body | {"seed": 1}).json()
-        page = httpx2.get(f"{url}/metrics").text
-        runs = httpx2.get(f"{url}/api/runs")
+        again = web.post(f"{url}/v1/completions", json=body).json()
+        other = web.post(f"{url}/v1/completions", json=body | {"seed": 1}).json()
+        page = web.get(f"{url}/metrics").text
+        runs = web.get(f"{url}/api/runs")
     assert first["specreward"]["stored"] is False
     assert again["specreward"]["stored"] is True
     assert other["specreward"]["stored"] is False
@@ -121,13 +121,13 @@ def test_a_question_asked_again_comes_from_the_store(tmp_path):
 def test_a_search_under_way_is_in_the_viewer():
     with serving(service(policy=Writer(seconds=0.2))) as url:
         body = {"model": BFS, "messages": [{"role": "user", "content": "apple"}], "stream": True}
-        with httpx2.stream("POST", f"{url}/v1/chat/completions", json=body) as reply:
+        with web.stream("POST", f"{url}/v1/chat/completions", json=body) as reply:
             lines = reply.iter_lines()
             for line in lines:
                 if '"searching"' in line:
                     break
             name = re.search(r'"id":"chatcmpl-(\w+)"', line)[1]
-            assert name in httpx2.get(f"{url}/api/live").text
-            assert httpx2.get(f"{url}/api/live/{name}").status_code == 200
+            assert name in web.get(f"{url}/api/live").text
+            assert web.get(f"{url}/api/live/{name}").status_code == 200
             list(lines)
-        assert "<html" in httpx2.get(f"{url}/").text
+        assert "<html" in web.get(f"{url}/").text

@@ -5,17 +5,18 @@ import asyncio
 import pytest
 
 pytest.importorskip("fastapi", reason="needs the serve extra")
-httpx2 = pytest.importorskip("httpx2", reason="needs the openai extra")
+pytest.importorskip("openai", reason="needs the HTTP client of the openai extra")
 
-from specreward import Budget  # noqa: E402
-from specreward.assemble import Engines  # noqa: E402
-from specreward.errors import EngineError  # noqa: E402
-from specreward.reward.aggregate import Minimum  # noqa: E402
-from specreward.reward.solutions import Graded  # noqa: E402
-from specreward.serve.limits import Limits  # noqa: E402
-from specreward.serve.service import Service  # noqa: E402
+from specreward import Budget
+from specreward.assemble import Engines
+from specreward.errors import EngineError
+from specreward.reward.aggregate import Minimum
+from specreward.reward.solutions import Graded
+from specreward.serve.limits import Limits
+from specreward.serve.service import Service
 
-from .serving import BFS, TASK, Values, Writer, service, serving, until  # noqa: E402
+from . import web
+from .serving import BFS, TASK, Values, Writer, service, serving, until
 
 RIGHT = TASK.target("apple")
 
@@ -50,7 +51,7 @@ def url():
 
 
 def score(url, path="/v1/score", **body):
-    return httpx2.post(f"{url}{path}", json=body, timeout=20)
+    return web.post(f"{url}{path}", json=body, timeout=20)
 
 
 def test_a_text_and_a_solution(url):
@@ -141,7 +142,7 @@ def test_without_a_reward_model():
         reply = score(url, text_1="apple", text_2="a")
         assert reply.status_code == 404
         assert "--reward" in reply.json()["error"]["message"]
-        assert "reward" not in [m["id"] for m in httpx2.get(f"{url}/v1/models").json()["data"]]
+        assert "reward" not in [m["id"] for m in web.get(f"{url}/v1/models").json()["data"]]
 
 
 def test_faults_and_limits():
@@ -167,13 +168,13 @@ def test_faults_and_limits():
     with serving(service(reward=Slow(), limits=Limits(seconds=0.1))) as url:
         assert score(url, **body).status_code == 504
     with serving(service(reward=Slow(), limits=Limits(searches=1, queue=0))) as url:
-        with pytest.raises(httpx2.TimeoutException):
-            httpx2.post(f"{url}/v1/score", json=body, timeout=0.3)
-        until(lambda: "specreward_searches_running 0.0" in httpx2.get(f"{url}/metrics").text)
+        with pytest.raises(web.TimeoutException):
+            web.post(f"{url}/v1/score", json=body, timeout=0.3)
+        until(lambda: "specreward_searches_running 0.0" in web.get(f"{url}/metrics").text)
 
 
 def test_scores_are_counted():
     with serving(service(strategies={BFS: BFS})) as url:
         score(url, text_1="apple", text_2=["a", "b", "c"])
-        page = httpx2.get(f"{url}/metrics").text
+        page = web.get(f"{url}/metrics").text
     assert 'specreward_calls_total{phase="score",role="reward"} 3.0' in page

@@ -54,7 +54,7 @@ def case(task):
     example = task.examples[-1]
     number = len(task.examples) + 1
     problem = Problem("case", example.question, example.answer)
-    return problem, task.form.worked(number, example), task.form.slip(number, example)
+    return problem, task.form.worked(example), task.form.slip(example)
 
 
 class Solver:
@@ -181,7 +181,7 @@ def test_evaluation_prompts(task):
         assert value.messages[-1].text == "Judgement:"
         for word in ("likely", "impossible", "sure"):
             assert any(line.endswith(f". {word}") for line in value.splitlines()) or (
-                word == "likely" and len(task.form.worked(1, task.examples[0])) == 1
+                word == "likely" and len(task.form.worked(task.examples[0])) == 1
             )
     assert task.value_sampling.stop == ("\n",)
     good = task.good_prompt(right)

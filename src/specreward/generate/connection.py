@@ -24,7 +24,7 @@ from specreward.errors import InputError, MissingExtra
 from specreward.generate.dialects import Fields
 from specreward.generate.replies import load
 from specreward.generate.retry import Failure
-from specreward.generate.routes import Route
+from specreward.generate.routes import Endpoint
 
 __all__ = ["Connection", "Server", "connected"]
 
@@ -115,9 +115,16 @@ class Connection:
             await self._client.close()
 
     async def request(
-        self, route: Route, model: str, fields: Fields
+        self, endpoint: Endpoint, model: str, fields: Fields, lacking: str = ""
     ) -> tuple[dict[str, Any], float]:
         """One attempt: the reply and the seconds that it took.
+
+        Args:
+            endpoint: Where it goes.
+            model: Its name at the server.
+            fields: What is sent.
+            lacking: What to try where the server has no such endpoint; by default, what its list of
+                models suggests.
 
         Raises:
             Failure: There is none; the message says why and what to do.
@@ -126,7 +133,7 @@ class Connection:
         begun = time.perf_counter()
         try:
             async with asyncio.timeout(server.timeout):
-                raw = (await route.send(self._client, model, fields)).http_response
+                raw = await endpoint.send(self._client, model, fields)
                 reply = load(raw.text, raw.headers.get("content-type", ""))
         except (TimeoutError, library.APITimeoutError) as error:
             raise Failure(
@@ -134,7 +141,7 @@ class Connection:
                 "a longer timeout"
             ) from error
         except library.APIStatusError as error:
-            raise await self._refused(error, model) from error
+            raise await self._refused(error, model, lacking) from error
         except library.APIConnectionError as error:
             why = error.__cause__ or error
             raise Failure(
@@ -145,7 +152,7 @@ class Connection:
             raise Failure(f"expected text in UTF-8: {error}") from error
         return reply, time.perf_counter() - begun
 
-    async def _refused(self, error: Any, model: str) -> Failure:  # noqa: ANN401
+    async def _refused(self, error: Any, model: str, lacking: str) -> Failure:  # noqa: ANN401
         """What an HTTP status means."""
         status = int(error.status_code)
         body = error.body if isinstance(error.body, dict) else {}
@@ -156,7 +163,7 @@ class Connection:
             what = "is refused" if self._key else "is not set"
             return Failure(f"{said}: the key in {env} {what}: export {env}=...", retryable=False)
         if status == 404:
-            return Failure(f"{said}: {await self._advice(model)}", retryable=False)
+            return Failure(f"{said}: {lacking or await self._advice(model)}", retryable=False)
         if error.code == "insufficient_quota":
             return Failure(f"{said}: the account has no credit left", retryable=False)
         passing, after = status in PASSING or status >= 500, _after(error.response.headers)

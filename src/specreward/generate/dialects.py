@@ -3,7 +3,8 @@
     openai_api()   n; raw log-probabilities; 4 stops; an assistant's turn cannot be continued
     vllm()         n; raw or processed; scoring; says which stop text ended a completion
     sglang()       n; processed; scoring; says which stop text ended a completion
-    llama_cpp()    processed; its seeds are exact
+    llama_cpp()    processed; scoring token by token; its seeds are exact; says what ended a
+                   completion
     ollama()       no log-probabilities under a known law; its seeds are exact
 
 A dialect says what a request must hold beside the fields that all servers share, and what it means
@@ -20,6 +21,7 @@ from typing import Any, ClassVar, Protocol, final
 
 from specreward.engines import Message, Sampling
 from specreward.errors import InputError
+from specreward.generate.retry import Failure
 from specreward.generate.token_law import NotGiven, Processed, Raw, TokenLaw
 
 __all__ = ["VLLM", "Dialect", "LlamaCpp", "Ollama", "OpenAIAPI", "SGLang"]
@@ -74,19 +76,25 @@ class Dialect(Protocol):
         ...
 
     def stop_text(self, choice: Mapping[str, Any]) -> str | None:
-        """The stop text that ended a completion, if it was one; asked where ``names_stop``."""
-        ...
-
-    def echoes(self) -> Fields:
-        """What a text request holds to get the log-probabilities of its own text.
+        """The stop text that ended a completion, if it was one; asked where ``names_stop``.
 
         Raises:
-            InputError: The server gives none.
+            Failure: The choice does not say.
         """
         ...
 
-    def rates_messages(self) -> Fields:
-        """What a chat request holds to get the log-probabilities of its own messages.
+    @property
+    def forces(self) -> bool:
+        """Whether a given text is rated token by token, each forced upon the server (forced.py)."""
+        ...
+
+    def rates(self, *, messages: bool) -> Fields:
+        """What a request holds to get the log-probabilities of its own text.
+
+        Where ``forces``, that of the one token which it writes.
+
+        Args:
+            messages: Of its messages instead.
 
         Raises:
             InputError: The server gives none.
@@ -102,8 +110,8 @@ _TEXT_ONLY = (
 )
 
 _NO_SCORES = (
-    "expected a server that gives log-probabilities of a given text; {} gives none: use vllm() or "
-    "sglang() to serve the model, or transformers(...)"
+    "expected a server that gives log-probabilities of a given text; {} gives none: use vllm(), "
+    "sglang() or llama_cpp() to serve the model, or transformers(...)"
 )
 
 
@@ -131,6 +139,7 @@ class OpenAIAPI:
     most_stops: ClassVar[int | None] = 4
     many: ClassVar[bool] = True
     names_stop: ClassVar[bool] = False
+    forces: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         known = ("max_completion_tokens", "max_tokens")
@@ -153,11 +162,7 @@ class OpenAIAPI:
         """Not said."""
         return None
 
-    def echoes(self) -> Fields:
-        """Refused."""
-        raise InputError(_NO_SCORES.format("OpenAI's service"))
-
-    def rates_messages(self) -> Fields:
+    def rates(self, *, messages: bool) -> Fields:
         """Refused."""
         raise InputError(_NO_SCORES.format("OpenAI's service"))
 
@@ -185,6 +190,7 @@ class VLLM:
     many: ClassVar[bool] = True
     length: ClassVar[str] = "max_tokens"
     names_stop: ClassVar[bool] = True
+    forces: ClassVar[bool] = False
 
     def fields(self, sampling: Sampling, *, logprobs: bool) -> Fields:
         """Truncation and penalties off."""
@@ -199,13 +205,9 @@ class VLLM:
         reason = choice.get("stop_reason")
         return reason if isinstance(reason, str) else None
 
-    def echoes(self) -> Fields:
-        """``echo``."""
-        return dict(_ECHO)
-
-    def rates_messages(self) -> Fields:
-        """``prompt_logprobs``."""
-        return {"prompt_logprobs": 0}
+    def rates(self, *, messages: bool) -> Fields:
+        """``echo``; of messages ``prompt_logprobs``."""
+        return {"prompt_logprobs": 0} if messages else dict(_ECHO)
 
 
 @final
@@ -227,6 +229,7 @@ class SGLang:
     many: ClassVar[bool] = True
     length: ClassVar[str] = "max_tokens"
     names_stop: ClassVar[bool] = True
+    forces: ClassVar[bool] = False
 
     def fields(self, sampling: Sampling, *, logprobs: bool) -> Fields:
         """Truncation and penalties off."""
@@ -241,13 +244,11 @@ class SGLang:
         reason = choice.get("matched_stop")
         return reason if isinstance(reason, str) else None
 
-    def echoes(self) -> Fields:
-        """``echo``."""
+    def rates(self, *, messages: bool) -> Fields:
+        """``echo``; messages are refused."""
+        if messages:
+            raise InputError(_TEXT_ONLY.format("SGLang"))
         return dict(_ECHO)
-
-    def rates_messages(self) -> Fields:
-        """Refused."""
-        raise InputError(_TEXT_ONLY.format("SGLang"))
 
 
 @final
@@ -258,18 +259,28 @@ class LlamaCpp:
     A request whose log-probabilities are wanted is streamed: only there does the server give those
     of the tokens that a stop text took away. Samples are asked for one by one: the server's usage
     counts but the first of several. They share their prompt in its cache all the same. The model's
-    name is not looked at: one server has one model.
+    name is not looked at: one server has one model. A given text is scored token by token, with a
+    request for each.
     """
 
     logprobs: ClassVar[TokenLaw] = Processed()
     most_stops: ClassVar[int | None] = None
     many: ClassVar[bool] = False
     length: ClassVar[str] = "max_tokens"
-    names_stop: ClassVar[bool] = False
+    names_stop: ClassVar[bool] = True
+    forces: ClassVar[bool] = True
 
     def fields(self, sampling: Sampling, *, logprobs: bool) -> Fields:
         """Samplers other than the temperature off; which law is reported."""
-        off = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0, "repeat_penalty": 1.0}
+        off: Fields = {
+            "top_k": 0,
+            "top_p": 1.0,
+            "min_p": 0.0,
+            "typical_p": 1.0,
+            "repeat_penalty": 1.0,
+        }
+        if sampling.stop and sampling.keep_stop:
+            off["verbose"] = True
         if not logprobs:
             return off
         # At 0 and 1 the model's own law, which the server has in more digits, is the one asked for.
@@ -282,16 +293,19 @@ class LlamaCpp:
         return messages, {}
 
     def stop_text(self, choice: Mapping[str, Any]) -> str | None:
-        """Not said."""
-        return None
+        """``stopping_word`` among what is said for debugging."""
+        said = choice.get("__verbose")
+        if not isinstance(said, dict) or "stop_type" not in said:
+            raise Failure(
+                "expected to be told what ended the completion, got nothing: keep_stop needs a "
+                "llama-server that takes the field verbose in a request, or one with -lv 10",
+                retryable=False,
+            )
+        return str(said.get("stopping_word")) if said["stop_type"] == "word" else None
 
-    def echoes(self) -> Fields:
-        """Refused."""
-        raise InputError(_NO_SCORES.format("llama.cpp's server"))
-
-    def rates_messages(self) -> Fields:
-        """Refused."""
-        raise InputError(_NO_SCORES.format("llama.cpp's server"))
+    def rates(self, *, messages: bool) -> Fields:
+        """Log-probability of the token written, the model's own: the bias is not in it."""
+        return {"logprobs": 1, "post_sampling_probs": False, "cache_prompt": True}
 
 
 @final
@@ -310,6 +324,7 @@ class Ollama:
     many: ClassVar[bool] = False
     length: ClassVar[str] = "max_tokens"
     names_stop: ClassVar[bool] = False
+    forces: ClassVar[bool] = False
 
     def fields(self, sampling: Sampling, *, logprobs: bool) -> Fields:
         """Nucleus sampling off."""
@@ -323,10 +338,6 @@ class Ollama:
         """Not said."""
         return None
 
-    def echoes(self) -> Fields:
-        """Refused."""
-        raise InputError(_NO_SCORES.format("Ollama"))
-
-    def rates_messages(self) -> Fields:
+    def rates(self, *, messages: bool) -> Fields:
         """Refused."""
         raise InputError(_NO_SCORES.format("Ollama"))

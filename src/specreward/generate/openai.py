@@ -2,7 +2,8 @@
 
     complete   equal prompts of one call -> one request for n samples, where the server takes n
                each request: attempts (retry.py) -> reply (replies.py) -> completions
-    logprobs   one request for each text: the server rates it, nothing is sampled
+    logprobs   one request for each text: the server rates it, nothing is sampled; or one for each
+               token, where the server rates only what it writes (forced.py)
 
 Requests of one call are made at once, as many as ``concurrency`` lets through; the server merges
 them into its own batches. What came in before another request of the same call failed for good is
@@ -15,7 +16,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Generic, Protocol, TypeVar, final
 from urllib.parse import urlsplit
 
 from specreward.checks import number, positive, whole
@@ -23,7 +24,9 @@ from specreward.engines import ChatPrompt, Completion, Sampling, Scored, Usage
 from specreward.errors import EngineError, InputError
 from specreward.generate.connection import Connection, Server, connected
 from specreward.generate.dialects import Dialect, Fields, OpenAIAPI
-from specreward.generate.replies import Rated, Reading
+from specreward.generate.forced import Forced
+from specreward.generate.rating import Rated
+from specreward.generate.replies import Reading
 from specreward.generate.retry import Backoff, GivenUp, Retry, persist
 from specreward.generate.routes import Chat, Route
 from specreward.spec import name_of
@@ -113,6 +116,11 @@ class OpenAI:
             how.append(self.extra)
         return " ".join([self.model, *how])
 
+    @property
+    def rereads(self) -> bool:
+        """Whether a given text is read again for each token that is scored."""
+        return self.dialect.forces
+
     async def complete(
         self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling
     ) -> list[Completion]:
@@ -140,36 +148,54 @@ class OpenAI:
                 **self.dialect.fields(sampling, logprobs=logprobs),
                 **self._more(),
             }
-            requests.append(_Request(places=places, prompt=prompt, fields=fields, read=read))
+            requests.append(self._request(places, prompt, fields, read))
         return await self._ask(requests)
 
     async def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
         """Log-probability (temperature 1) of each (prompt, continuation), ``[P]``, in order.
 
-        A continuation begins where a token does; else the call fails and says so. The token that a
-        server must write to answer at all is counted among ``prompt_tokens``.
+        A continuation begins where a token does; else the call fails and says so. A token that a
+        server must write to answer at all is counted among ``prompt_tokens``; so is what it reads
+        again where it rates one token at a time.
 
         Raises:
             InputError: The server gives no log-probabilities of given texts, or one is empty.
             MissingExtra: The ``openai`` library is not installed.
             EngineError: As for ``complete``.
         """
-        requests = []
-        for place, (prompt, text) in enumerate(texts):
-            if not text or not prompt:
-                raise InputError(
-                    f"expected a prompt and a continuation, got {(prompt, text)!r:.200}"
-                )
-            fields = {
-                **self.route.scoring(prompt, text, self.dialect),
-                "temperature": 0.0,
-                **self._more(),
-            }
-            read = Rated(text=text)
-            requests.append(_Request(places=(place,), prompt=prompt, fields=fields, read=read))
-        return await self._ask(requests)
+        for pair in texts:
+            if not all(pair):
+                raise InputError(f"expected a prompt and a continuation, got {pair!r:.200}")
+        rate = self._forced if self.dialect.forces else self._rated
+        return await self._ask([rate(place, *pair) for place, pair in enumerate(texts)])
 
     # ------------------------------------------------------------------------------ requests
+
+    def _request(
+        self,
+        places: tuple[int, ...],
+        prompt: str,
+        fields: Fields,
+        read: Callable[[Mapping[str, Any], int, float], list[T]],
+    ) -> _Request[T]:
+        return _Request(places=places, prompt=prompt, fields=fields, read=read, route=self.route)
+
+    def _rated(self, place: int, prompt: str, text: str) -> _Work[Scored]:
+        """One request that has the text rated."""
+        asked = self.route.scoring(prompt, text, self.dialect)
+        fields = {**asked, "temperature": 0.0, **self._more()}
+        return self._request((place,), prompt, fields, Rated(text=text))
+
+    def _forced(self, place: int, prompt: str, text: str) -> _Work[Scored]:
+        """Requests for one token after another."""
+        return Forced(
+            places=(place,),
+            prompt=prompt,
+            text=text,
+            question=self.route.question(prompt, self.dialect),
+            extra=self._more(),
+            rates=self.dialect.rates(messages=False),
+        )
 
     def _groups(self, prompts: Sequence[str], sampling: Sampling) -> list[tuple[int, ...]]:
         """The places of the call that go into one request each."""
@@ -184,7 +210,7 @@ class OpenAI:
             for i in range(0, len(places), most)
         ]
 
-    async def _ask(self, requests: Sequence[_Request[T]]) -> list[T]:
+    async def _ask(self, requests: Sequence[_Work[T]]) -> list[T]:
         """All answers in their places; if a request fails, an error with those of the others."""
         if not requests:
             return []
@@ -208,17 +234,10 @@ class OpenAI:
             raise EngineError(f"{first}{more}", first.retryable, wasted, done) from first
         return [done[place] for place in range(len(done))]
 
-    async def _answers(self, connection: Connection, one: _Request[T]) -> list[T]:
-        """The answers to one request, after as many attempts as it takes."""
-        n = len(one.places)
-
-        async def attempt() -> list[T]:
-            reply, seconds = await connection.request(self.route, self.model, one.fields)
-            return one.read(reply, n, seconds)
-
-        answers: list[T]
+    async def _answers(self, connection: Connection, one: _Work[T]) -> list[T]:
+        """The answers of one piece of work, after as many attempts as it takes."""
         try:
-            answers, wasted = await persist(attempt, self.retry, connection.gate, n)
+            return await one.answers(connection, self.model, self.retry)
         except GivenUp as error:
             tries = f"{error.attempts} attempt{'s' if error.attempts > 1 else ''}"
             odd = "" if self.url.rstrip("/").endswith("/v1") else "; most URLs end in /v1, not this"
@@ -228,9 +247,6 @@ class OpenAI:
                 error.failure.retryable,
                 error.wasted,
             ) from error
-        if wasted.calls:
-            answers[0] = replace(answers[0], wasted=wasted)
-        return answers
 
     @property
     def _server(self) -> Server:
@@ -278,6 +294,28 @@ class OpenAI:
 # ---------------------------------------------------------------------------------- mechanism
 
 
+class _Work(Protocol[T]):
+    """What brings the answers to some places of a call."""
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The places of its answers in the call."""
+        ...
+
+    @property
+    def prompt(self) -> str:
+        """Named in an error."""
+        ...
+
+    async def answers(self, connection: Connection, model: str, retry: Retry) -> list[T]:
+        """The answers, in order.
+
+        Raises:
+            GivenUp: There are none; ``wasted`` is what was paid all the same.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Request(Generic[T]):
     """One request.
@@ -287,9 +325,25 @@ class _Request(Generic[T]):
         prompt: Named in an error.
         fields: What is sent.
         read: The answers in a reply, from it, their number and the seconds that it took.
+        route: Where it goes.
     """
 
     places: tuple[int, ...]
     prompt: str
     fields: Fields
     read: Callable[[Mapping[str, Any], int, float], list[T]]
+    route: Route
+
+    async def answers(self, connection: Connection, model: str, retry: Retry) -> list[T]:
+        """As ``_Work``; the first answer has what attempts before it cost."""
+        n = len(self.places)
+
+        async def attempt() -> list[T]:
+            reply, seconds = await connection.request(self.route, model, self.fields)
+            return self.read(reply, n, seconds)
+
+        answers: list[T]
+        answers, wasted = await persist(attempt, retry, connection.gate, n)
+        if wasted.calls:
+            answers[0] = replace(answers[0], wasted=wasted)
+        return answers

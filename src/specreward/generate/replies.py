@@ -15,12 +15,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, final
 
-from specreward.engines import Completion, Sampling, Scored, Usage
+from specreward.engines import Completion, Sampling, Usage
 from specreward.generate.dialects import Dialect
 from specreward.generate.retry import Failure
 from specreward.generate.routes import Route
 
-__all__ = ["Rated", "Reading", "Token", "load"]
+__all__ = [
+    "Reading",
+    "Token",
+    "checked",
+    "choices_of",
+    "load",
+    "objects_of",
+    "sum_of",
+    "tokens_of",
+    "usage_of",
+]
 
 ROUNDING = 1e-3
 """Log-probabilities may be above 0 by this much, nats: servers compute in 16 bits."""
@@ -69,7 +79,7 @@ def _start(text: str) -> str:
     return repr(text[:80]) if text else "an empty body"
 
 
-def _objects(value: object) -> list[dict[str, Any]]:
+def objects_of(value: object) -> list[dict[str, Any]]:
     """A list of JSON objects, or a failure."""
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise Failure(f"expected a list of objects, got {value!r:.80}")
@@ -87,13 +97,14 @@ def _joined(text: str) -> dict[str, Any]:
     reply: dict[str, Any] = {"choices": [choice]}
     for piece in pieces:
         reply.update({key: value for key, value in piece.items() if key != "choices"})
-        for part in _objects(piece.get("choices") or []):
+        choice["__verbose"] = piece.get("__verbose", choice.get("__verbose"))  # llama.cpp
+        for part in objects_of(piece.get("choices") or []):
             delta, logprobs = part.get("delta"), part.get("logprobs")
             choice["text"] += str(part.get("text") or "")
             if isinstance(delta, dict):
                 choice["message"]["content"] += str(delta.get("content") or "")
             if isinstance(logprobs, dict):
-                entries += _objects(logprobs.get("content") or [])
+                entries += objects_of(logprobs.get("content") or [])
             choice["finish_reason"] = part.get("finish_reason") or choice.get("finish_reason")
     choice["logprobs"] = {"content": entries}
     return reply
@@ -102,7 +113,7 @@ def _joined(text: str) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------- usage
 
 
-def _usage(reply: Mapping[str, Any]) -> Usage:
+def usage_of(reply: Mapping[str, Any]) -> Usage:
     """The tokens that a reply says were paid for; ``calls`` is not filled in.
 
     Raises:
@@ -150,7 +161,7 @@ def _shares(total: int, weights: Sequence[int]) -> list[int]:
 # ---------------------------------------------------------------------------------- tokens
 
 
-def _tokens(choice: Mapping[str, Any]) -> list[Token]:
+def tokens_of(choice: Mapping[str, Any]) -> list[Token]:
     """The tokens of one choice with their log-probabilities.
 
     Raises:
@@ -159,7 +170,7 @@ def _tokens(choice: Mapping[str, Any]) -> list[Token]:
     given = choice.get("logprobs")
     rows: list[tuple[object, object]] | None = None
     if isinstance(given, dict) and isinstance(given.get("content"), list):
-        rows = [(entry.get("token"), _log(entry)) for entry in _objects(given["content"])]
+        rows = [(entry.get("token"), _log(entry)) for entry in objects_of(given["content"])]
     elif isinstance(given, dict) and isinstance(given.get("token_logprobs"), list):
         texts = given.get("tokens")
         if not isinstance(texts, list) or len(texts) != len(given["token_logprobs"]):
@@ -171,7 +182,7 @@ def _tokens(choice: Mapping[str, Any]) -> list[Token]:
             "logprobs=not_given() in the dialect",
             retryable=False,
         )
-    return [Token(str(text), _checked(value)) for text, value in rows]
+    return [Token(str(text), checked(value)) for text, value in rows]
 
 
 def _log(entry: Mapping[str, Any]) -> object:
@@ -181,7 +192,12 @@ def _log(entry: Mapping[str, Any]) -> object:
     return math.log(entry["prob"]) if entry["prob"] > 0 else -math.inf
 
 
-def _checked(value: object) -> float | None:
+def checked(value: object) -> float | None:
+    """A log-probability, in nats and at most 0; None where there is none.
+
+    Raises:
+        Failure: It is no such number.
+    """
     if value is None:
         return None
     number = value if isinstance(value, (int, float)) else math.nan
@@ -190,7 +206,7 @@ def _checked(value: object) -> float | None:
     return min(float(number), 0.0)
 
 
-def _sum(tokens: Sequence[Token]) -> float:
+def sum_of(tokens: Sequence[Token]) -> float:
     """Their log-probability, nats."""
     total = 0.0
     for token in tokens:
@@ -198,29 +214,6 @@ def _sum(tokens: Sequence[Token]) -> float:
             raise Failure(f"expected a log-probability with each token, got none with {token[0]!r}")
         total += token.logprob
     return total
-
-
-def _continuation(tokens: Sequence[Token], text: str) -> float:
-    """Log-probability of the last tokens, those that spell ``text``, nats.
-
-    Raises:
-        Failure: The text does not begin where a token does.
-    """
-    rest, first = text, len(tokens)
-    while rest and first:
-        first -= 1
-        token = tokens[first].text
-        if not rest.endswith(token):
-            raise Failure(
-                f"expected a continuation that begins with a token, got {text[:80]!r}, which meets "
-                f"the token {token!r}: move the border, as a rule so that a space begins the "
-                "continuation and none ends the prompt",
-                retryable=False,
-            )
-        rest = rest.removesuffix(token)
-    if rest:
-        raise Failure(f"expected the tokens of {text[:80]!r}, got others: {tokens[-3:]!r}")
-    return _sum(tokens[first:])
 
 
 # ---------------------------------------------------------------------------------- samples
@@ -249,10 +242,10 @@ class Reading:
         Raises:
             Failure: The reply is not whole; ``paid`` is what it says it cost.
         """
-        usage = _usage(reply)
+        usage = usage_of(reply)
         try:
             self._check_length(usage.completion_tokens, n)
-            return self._completions(_choices(reply, n), usage, seconds)
+            return self._completions(choices_of(reply, n), usage, seconds)
         except Failure as failure:
             raise Failure(str(failure), retryable=failure.retryable, paid=usage) from failure
 
@@ -304,15 +297,16 @@ class Reading:
                 f"expected a completion that ended by 'stop' or 'length', got {reason!r}",
                 retryable=reason != "content_filter",
             )
-        tokens = _tokens(choice) if self.logprobs else []
+        tokens = tokens_of(choice) if self.logprobs else []
         cut, end = self._cut(text)
         if end is not None:
             return cut, tokens, self._until(tokens, text, end), "stop"
-        if self.sampling.keep_stop and reason == "stop" and self.dialect.names_stop:
+        keep = self.sampling.keep_stop and bool(self.sampling.stop)
+        if keep and reason == "stop" and self.dialect.names_stop:
             ended = self.dialect.stop_text(choice)
             if ended is not None and ended in self.sampling.stop:
                 cut += ended
-        return cut, tokens, _sum(tokens) if self.logprobs else None, finish
+        return cut, tokens, sum_of(tokens) if self.logprobs else None, finish
 
     def _cut(self, text: str) -> tuple[str, int | None]:
         """The text up to its first stop text, and where that one ends; None if it has none."""
@@ -332,51 +326,16 @@ class Reading:
             taken += 1
         if "".join([token.text for token in tokens[:taken]])[:end] != text[:end]:
             return None  # tokens that are no whole characters cannot be told apart
-        return _sum(tokens[:taken])
+        return sum_of(tokens[:taken])
 
 
-@final
-@dataclass(frozen=True, kw_only=True)
-class Rated:
-    """How the reply to a request that rates a text is read.
+def choices_of(reply: Mapping[str, Any], n: int) -> list[Mapping[str, Any]]:
+    """The ``n`` choices in a reply, by their index.
 
-    Args:
-        text: The end of it, whose log-probability is wanted.
+    Raises:
+        Failure: There are more or fewer.
     """
-
-    text: str
-
-    def __call__(self, reply: Mapping[str, Any], n: int, seconds: float) -> list[Scored]:
-        """The score in a reply that took ``seconds``.
-
-        Raises:
-            Failure: The reply is not whole, or the text does not begin where a token does.
-        """
-        usage = _usage(reply)
-        try:
-            tokens = _rated(reply, _choices(reply, n)[0])[: usage.prompt_tokens]
-            value = _continuation(tokens, self.text)
-        except Failure as failure:
-            raise Failure(str(failure), retryable=failure.retryable, paid=usage) from failure
-        return [Scored(value, usage.tokens, usage.cached_tokens, seconds)]
-
-
-def _rated(reply: Mapping[str, Any], choice: Mapping[str, Any]) -> list[Token]:
-    """The tokens of the request itself: of the echoed text, or listed beside the choices."""
-    listed = reply.get("prompt_logprobs")
-    if not isinstance(listed, list):
-        return _tokens(choice)
-    tokens = []
-    for row in listed:
-        # The first alternative is the token that stood there; the first token has none.
-        entry = next(iter(row.values())) if isinstance(row, dict) and row else {}
-        text = entry.get("decoded_token", "") if isinstance(entry, dict) else ""
-        tokens.append(Token(str(text), _checked(entry.get("logprob") if entry else None)))
-    return tokens
-
-
-def _choices(reply: Mapping[str, Any], n: int) -> list[Mapping[str, Any]]:
-    choices = _objects(reply.get("choices") or [])
+    choices = objects_of(reply.get("choices") or [])
     if len(choices) != n:
         hint = ": set samples=1 for a server that takes no n" if len(choices) == 1 else ""
         raise Failure(f"expected {n} choices, got {len(choices)}{hint}{_said(reply)}")

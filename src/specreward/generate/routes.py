@@ -13,10 +13,18 @@ from typing import Any, Protocol, final
 from specreward.engines import ChatPrompt, Message
 from specreward.generate.dialects import Dialect, Fields
 
-__all__ = ["Chat", "Completions", "Route"]
+__all__ = ["Chat", "Completions", "Endpoint", "Route"]
 
 
-class Route(Protocol):
+class Endpoint(Protocol):
+    """A place on a server that takes requests."""
+
+    async def send(self, client: Any, model: str, fields: Fields) -> Any:  # noqa: ANN401
+        """Make the request; its HTTP response."""
+        ...
+
+
+class Route(Endpoint, Protocol):
     """A route: how a prompt is put into a request and a text is found in a reply.
 
     More than one method, because what goes out and what comes back belong together.
@@ -40,10 +48,6 @@ class Route(Protocol):
 
     def text(self, choice: Mapping[str, Any]) -> object:
         """The text of one completion."""
-        ...
-
-    async def send(self, client: Any, model: str, fields: Fields) -> Any:  # noqa: ANN401
-        """Make the request; the client's raw response."""
         ...
 
 
@@ -72,7 +76,7 @@ class Chat:
         Raises:
             InputError: The server gives no log-probabilities of messages.
         """
-        ask = dialect.rates_messages()
+        ask = dialect.rates(messages=True)
         messages = list(_messages(prompt))
         begun = messages.pop().text if messages[-1].role == "assistant" else ""
         messages.append(Message("assistant", begun + continuation))
@@ -89,7 +93,8 @@ class Chat:
         """POST /chat/completions."""
         rest = {key: value for key, value in fields.items() if key != "messages"}
         create = client.chat.completions.with_raw_response.create
-        return await create(model=model, messages=fields["messages"], extra_body=rest)
+        raw = await create(model=model, messages=fields["messages"], extra_body=rest)
+        return raw.http_response
 
 
 def _messages(prompt: str) -> Sequence[Message]:
@@ -115,7 +120,7 @@ class Completions:
         Raises:
             InputError: The server gives no log-probabilities of a text.
         """
-        return {"prompt": prompt + continuation, "max_tokens": 1, **dialect.echoes()}
+        return {"prompt": prompt + continuation, "max_tokens": 1, **dialect.rates(messages=False)}
 
     def text(self, choice: Mapping[str, Any]) -> object:
         """The text."""
@@ -125,4 +130,5 @@ class Completions:
         """POST /completions."""
         rest = {key: value for key, value in fields.items() if key != "prompt"}
         create = client.completions.with_raw_response.create
-        return await create(model=model, prompt=fields["prompt"], extra_body=rest)
+        raw = await create(model=model, prompt=fields["prompt"], extra_body=rest)
+        return raw.http_response

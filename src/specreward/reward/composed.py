@@ -21,7 +21,7 @@ class Composed(Protocol):
 
     @property
     def names(self) -> list[str]:
-        """Names of its engines: weights, revisions, and whatever else changes a number."""
+        """Names of its engines: weights and revisions. Its settings are in its ``repr``, wired."""
         ...
 
     def wired(self, wiring: Wiring) -> RewardModel:

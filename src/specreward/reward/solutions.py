@@ -18,7 +18,7 @@ from specreward.errors import InputError, RewardError
 from specreward.reward.aggregate import Aggregate
 from specreward.types import Path
 
-__all__ = ["Graded", "Solution", "SolutionModel", "SolutionReward"]
+__all__ = ["Graded", "Solution", "SolutionModel", "SolutionReward", "read_path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class SolutionModel(Protocol):
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SolutionReward:
     """Scores paths, and their steps, by a solution model.
 
@@ -100,6 +100,10 @@ class SolutionReward:
 
     model: SolutionModel = field(kw_only=False)
 
+    def __repr__(self) -> str:
+        """With what its scores depend on beside the model: results are kept under it."""
+        return f"SolutionReward({self.model!r}, combine={self.model.combine!r})"
+
     async def score(self, paths: Sequence[Path]) -> list[float]:
         """One score for each path, ``[P]``, in [0, 1], higher is better.
 
@@ -107,10 +111,10 @@ class SolutionReward:
             InputError: A path has no step.
             RewardError: A number is missing, NaN or outside [0, 1].
         """
-        combine = self.model.combine
+        graded = await self._ask([read_path(path) for path in paths])
         if not self.model.per_step:
-            return [values[0] for values in await self._ask([_read(path) for path in paths])]
-        graded = await self._ask([_read(path) for path in paths])
+            return [values[0] for values in graded]
+        combine = self.model.combine
         return [
             combine([values[step] for step in combine.needed(path.depth)])
             for path, values in zip(paths, graded, strict=True)
@@ -125,7 +129,7 @@ class SolutionReward:
             InputError: A path has no step.
             RewardError: A number is missing, NaN or outside [0, 1].
         """
-        read = [_read(path) for path in paths]
+        read = [read_path(path) for path in paths]
         if self.model.per_step:
             return [list(values) for values in await self._ask(read)]
         parts = [
@@ -167,7 +171,12 @@ class SolutionReward:
         return values
 
 
-def _read(path: Path) -> Solution:
+def read_path(path: Path) -> Solution:
+    """What a reward model reads of a path.
+
+    Raises:
+        InputError: The path has no step.
+    """
     if not path.steps:
         raise InputError(
             f"expected paths with a step to score, got bare problem {path.problem.id!r}"

@@ -13,6 +13,7 @@ from typing import Any, Protocol, final
 
 from fastapi import Request
 
+from specreward.errors import SpecRewardError
 from specreward.ledger import Budget
 from specreward.serve.menu import Menu
 from specreward.serve.refusals import Refusal, reading
@@ -127,7 +128,10 @@ class Answering:
             raise Refusal(GONE, Stop.CLIENT.value)
         if search.task.cancelled():
             raise Refusal(503, "the search was stopped before it began", code="stopping")
-        result = search.task.result()
+        try:
+            result = search.task.result()
+        except SpecRewardError as error:  # not of this search: the store, a library
+            raise Refusal(500, str(error)) from error
         if search.stopped is Stop.SERVER:
             raise self._failed(503, "stopping", search, result)
         if result.ended == "failed" and search.stopped is None:

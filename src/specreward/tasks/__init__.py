@@ -4,6 +4,7 @@ from specreward.tasks.aqua import AQuA
 from specreward.tasks.arithmetic import Arithmetic
 from specreward.tasks.blocksworld import Blocksworld
 from specreward.tasks.checkers import Choice, Exact, Maths, Numeric, PythonFile
+from specreward.tasks.few_shot import FewShot
 from specreward.tasks.finqa import FinQA
 from specreward.tasks.finqa_program import Program
 from specreward.tasks.forms import StepByStep, Subquestions
@@ -22,6 +23,7 @@ __all__ = [
     "Blocksworld",
     "Choice",
     "Exact",
+    "FewShot",
     "FinQA",
     "Game24",
     "Math",

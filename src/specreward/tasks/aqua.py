@@ -17,12 +17,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import ClassVar, final
 
 from specreward import answers
-from specreward.checks import whole
 from specreward.errors import InputError
+from specreward.tasks.checkers import Choice
 from specreward.tasks.forms import Form, Part, StepByStep, Worked
 from specreward.tasks.questions import Questions
 from specreward.tasks.records import own, short, text_in
@@ -31,6 +30,7 @@ from specreward.types import Problem
 __all__ = ["AQuA"]
 
 _LETTERS = "ABCDE"
+_CHOICE = Choice(letters=_LETTERS)
 _LINE = re.compile(r"^[ \t]*\(?([A-E])\s*\)\s*", re.MULTILINE)
 _INLINE = re.compile(r"(?<=\s)\(?([A-E])\s*\)\s*")
 
@@ -60,9 +60,6 @@ class AQuA(Questions):
   author={Ling, Wang and Yogatama, Dani and Dyer, Chris and Blunsom, Phil},
   booktitle={ACL}, year={2017}, eprint={1705.04146}}"""
 
-    def __post_init__(self) -> None:
-        whole("limit", self.limit, 1)
-
     @property
     def examples(self) -> tuple[Worked, ...]:
         """Two problems of our own."""
@@ -70,22 +67,16 @@ class AQuA(Questions):
 
     def read(self, claim: str) -> str | None:
         """The letter in upper case; None where more than one is chosen."""
-        return answers.choice(claim, _LETTERS)
-
-    def check(self, problem: Problem, answer: str) -> bool:
-        """Whether the letters are the same; False where there is no reference."""
-        given = self.read(answer)
-        return problem.answer is not None and given is not None and given == problem.answer
+        return _CHOICE.read(claim)
 
     def wrong(self, problem: Problem) -> str | None:
         """The letter before the right one."""
-        right = None if problem.answer is None else self.read(problem.answer)
-        return None if right is None else _LETTERS[_LETTERS.index(right) - 1]
+        return None if problem.answer is None else _CHOICE.wrong(problem.answer)
 
     def parse(self, line: str) -> Problem:
         """A problem with its options, in lines of their own or one behind the other."""
         text = line.strip()
-        marks = _marks(_LINE, text) or _marks(_INLINE, text)
+        marks = max(_marks(_LINE, text), _marks(_INLINE, text), key=len)
         if len(marks) < 2 or not marks[0].start():
             raise InputError(
                 "expected a problem with options, as in 'What is 2 + 3? A) 4 B) 5 C) 6', got "
@@ -97,8 +88,7 @@ class AQuA(Questions):
             for match, end in zip(marks, ends, strict=True)
         ]
         question = "\n".join([text[: marks[0].start()].strip(), *options])
-        digest = blake2b(question.encode(), digest_size=6).hexdigest()
-        return Problem(f"{self.name}-{digest}", question)
+        return self.named(question)
 
     def record(self, fields: Mapping[str, object], where: str) -> Problem:
         """A problem as published, or as this package writes it (options within the question)."""
@@ -123,6 +113,8 @@ class AQuA(Questions):
     def gold_steps(self, problem: Problem) -> list[str]:
         """The lines of the rationale without those that state an answer, then the answer.
 
+        Of more lines than ``limit`` allows the last are one step.
+
         Raises:
             InputError: The data has no rationale, or steps are sub-questions.
         """
@@ -131,8 +123,11 @@ class AQuA(Questions):
         if not plain or not isinstance(rationale, str) or problem.answer is None:
             return super().gold_steps(problem)
         lines = [line.strip() for line in rationale.splitlines() if line.strip()]
-        lines = [line for line in lines if answers.final(line) is None][: self.limit - 1]
-        return [*lines, f"The answer is {problem.answer}."]
+        steps = [line for line in lines if answers.final(line) is None]
+        steps.append(f"The answer is {problem.answer}.")
+        if len(steps) <= self.limit:
+            return steps
+        return [*steps[: self.limit - 1], "\n".join(steps[self.limit - 1 :])]
 
 
 def _marks(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:

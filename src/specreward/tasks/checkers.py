@@ -62,12 +62,10 @@ def near(given: str, reference: str, tolerance: float) -> bool:
     a, b = answers.number(given), answers.number(reference)
     if a is None or b is None or not tolerance:
         return False
-    scales = {1}
-    if _in_percent(given) != _in_percent(reference):
-        scales.add(100)  # where only one has the sign, it may be meant as a unit
-    return any(
-        abs(x - y) <= tolerance * abs(y) for s in scales for x, y in ((a * s, b), (a, b * s))
-    )
+    meant = [(a, b)]
+    if _in_percent(given) != _in_percent(reference):  # the one sign may be meant as a unit
+        meant.append((a * 100, b) if _in_percent(given) else (a, b * 100))
+    return any(abs(x - y) <= tolerance * abs(y) for x, y in meant)
 
 
 def _in_percent(text: str) -> bool:
@@ -184,7 +182,7 @@ class Choice:
         )
 
     def wrong(self, reference: str) -> str | None:
-        """The next letter."""
+        """The letter before it; before the first, the last."""
         right = self.read(reference)
         return None if right is None else self.letters[self.letters.index(right) - 1]
 

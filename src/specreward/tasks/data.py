@@ -22,10 +22,10 @@ from typing import Protocol
 
 from specreward.errors import InputError
 from specreward.seeds import derive
-from specreward.tasks.files import Reading, gathered, read_problems
+from specreward.tasks.files import Comparable, Reading, gathered, read_problems
 from specreward.tasks.hub import is_hub_name, rows
 from specreward.tasks.records import Outcome, Recorded, attempt
-from specreward.types import Problem, Task
+from specreward.types import Problem
 
 __all__ = ["Sourced", "instances", "pick", "share"]
 
@@ -33,7 +33,7 @@ _SHARES = {"train": range(60), "tune": range(60, 80), "test": range(80, 100)}
 _TUNE = ("validation", "valid", "val", "dev")
 
 
-class Sourced(Task, Recorded, Hashable, Protocol):
+class Sourced(Comparable, Recorded, Hashable, Protocol):
     """A task whose problems come from data."""
 
     @property
@@ -99,7 +99,7 @@ def _loaded(task: Sourced, changed: int) -> Mapping[str, tuple[Problem, ...]]:
     if File(task.data).is_file():
         reading = read_problems(task, task.data)
         _warn(task, reading)
-        return _distinct(_hashed(task, reading.problems))
+        return _distinct(task, _hashed(task, reading.problems))
     found = rows(task.data)
     own: dict[str, tuple[Problem, ...]] = {}
     for split in found:
@@ -107,7 +107,7 @@ def _loaded(task: Sourced, changed: int) -> Mapping[str, tuple[Problem, ...]]:
             reading = gathered(_read(task, split, found[split]), f"{task.data}/{split}")
             _warn(task, reading)
             own[split] = reading.problems
-    return _distinct(_arranged(task, own))
+    return _distinct(task, _arranged(task, own))
 
 
 def _read(task: Sourced, split: str, records: Iterable[Mapping[str, object]]) -> list[Outcome]:
@@ -146,18 +146,16 @@ def _hashed(task: Sourced, problems: Iterable[Problem]) -> dict[str, list[Proble
     return splits
 
 
-def _distinct(splits: Mapping[str, Iterable[Problem]]) -> Mapping[str, tuple[Problem, ...]]:
+def _distinct(
+    task: Sourced, splits: Mapping[str, Iterable[Problem]]
+) -> Mapping[str, tuple[Problem, ...]]:
     """The splits without questions that a later one has too."""
     later: set[str] = set()
     kept: dict[str, tuple[Problem, ...]] = {}
     for split in ("test", "tune", "train"):
-        kept[split] = tuple([p for p in splits[split] if _plain(p) not in later])
-        later |= {_plain(problem) for problem in splits[split]}
+        kept[split] = tuple([p for p in splits[split] if task.canonical(p) not in later])
+        later |= {task.canonical(problem) for problem in splits[split]}
     return kept
-
-
-def _plain(problem: Problem) -> str:
-    return " ".join(problem.question.lower().split())
 
 
 def _warn(task: Sourced, reading: Reading) -> None:

@@ -5,7 +5,8 @@
     *.pddl, folder   Blocksworld: problem files in PDDL
     *.json           Blocksworld: a split of LLM-reasoners
     *.csv            Game of 24: the ranked list of Tree of Thoughts
-    *.jsonl, *.json  tasks on data sets: the published format of each; a list, or objects by name
+    *.jsonl, *.json  tasks on data sets: the published format of each; a list, objects by name, or
+                     an object a line
 
 What can be read is kept; what cannot is a complaint ``file:line: expected ..., got ...``.
 """
@@ -124,20 +125,40 @@ def _lines(task: Task, lines: Iterable[str], source: str) -> Iterator[Outcome]:
 
 def _jsonl(task: Task, file: File) -> Iterator[Outcome]:
     with file.open(encoding="utf-8-sig", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield from attempt(partial(entry, task, line, f"{file}:{number}"))
+        yield from _objects(task, lines, str(file))
+
+
+def _objects(task: Task, lines: Iterable[str], source: str) -> Iterator[Outcome]:
+    """One JSON object a line; empty lines are skipped."""
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield from attempt(partial(entry, task, line, f"{source}:{number}"))
 
 
 def _json(task: Task, file: File) -> Iterator[Outcome]:
-    """The records of a list, or of an object that holds them by name: the name is their id."""
+    """The records of a list, or of an object that holds them by name: the name is their id.
+
+    Some sets call a file so that has an object a line; it is read as such.
+    """
     text = file.read_text("utf-8-sig", errors="replace")
+    if _has_lines(text):
+        yield from _objects(task, text.split("\n"), str(file))
+        return
     try:
         for line, name, fields in _members(text):
             yield from attempt(partial(_record, task, fields, f"{file}:{line}", name))
     except (ValueError, RecursionError) as error:
         expected = "a JSON list of records, or an object that holds them by name"
         yield f"{file}:1: expected {expected}, got {short(text)}: {error}"
+
+
+def _has_lines(text: str) -> bool:
+    """Whether a text has more than one line, and the first is a JSON object."""
+    first, _, rest = text.strip().partition("\n")
+    try:
+        return bool(rest) and first.startswith("{") and json.loads(first) is not None
+    except (ValueError, RecursionError):
+        return False
 
 
 def _record(task: Task, fields: object, where: str, name: str | None) -> Problem:
@@ -164,6 +185,8 @@ def _members(text: str) -> Iterator[tuple[int, str | None, object]]:
             place = _skip(text, place)
         value, place = decoder.raw_decode(text, place)
         yield line, name, value
+    if rest := text[place + 1 :].strip():
+        raise ValueError(f"behind its end stands {short(rest)}")
 
 
 def _skip(text: str, place: int) -> int:

@@ -21,11 +21,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import ClassVar, final
 
 from specreward import answers
-from specreward.checks import number, whole
+from specreward.checks import number
 from specreward.errors import InputError
 from specreward.tasks.checkers import near, one_of
 from specreward.tasks.finqa_program import PAPER, Program, Table, rounded, split, table_lines
@@ -67,7 +66,7 @@ class FinQA(Questions):
     __cite__: ClassVar[str] = PAPER
 
     def __post_init__(self) -> None:
-        whole("limit", self.limit, 1)
+        super().__post_init__()
         number("tolerance", self.tolerance, 0, 1)
 
     @property
@@ -102,8 +101,9 @@ class FinQA(Questions):
         return rounded(float(right) * 2 + 1) if right else None
 
     def kin(self, problem: Problem) -> str:
-        """The page: questions on it stay in one split."""
-        return " ".join(problem.question.rpartition(_ASKED)[0].split())
+        """The page: questions on it stay in one split. Without a page, the question."""
+        page = " ".join(problem.question.rpartition(_ASKED)[0].split())
+        return page or self.canonical(problem)
 
     def parse(self, line: str) -> Problem:
         """A page as above that ends with ``Asked: ...``, or a question without a page."""
@@ -114,8 +114,7 @@ class FinQA(Questions):
                 "expected a question, as in 'by what part did net sales grow from 1000 to 1200?', "
                 f"got {short(line)}"
             )
-        digest = blake2b(question.encode(), digest_size=6).hexdigest()
-        return Problem(f"{self.name}-{digest}", question)
+        return self.named(question)
 
     def record(self, fields: Mapping[str, object], where: str) -> Problem:
         """A problem as published (``qa``), in reduced fields, or with the page in the question."""

@@ -3,7 +3,7 @@
     subtract(206588, 181001)            #0 = 25587
     answer = divide(#0, 181001)         #1 = 0.14136
 
-    program   = operation, operation, ...
+    program   = operation, operation, ...           as steps, the last may be answer = #k
     operation = name(argument, argument)
     argument  = number | 12.5% | const_100 | const_m1 (-1) | #k, the result of operation k (from 0)
     names     = add subtract multiply divide exp greater (yes or no)
@@ -26,7 +26,7 @@ from typing import ClassVar, Final, final
 from specreward.checks import whole
 from specreward.engines import Sampling
 from specreward.errors import InputError
-from specreward.tasks.forms import Worked
+from specreward.tasks.forms import Worked, unlabelled
 
 __all__ = [
     "OPERATIONS",
@@ -58,6 +58,7 @@ OPERATIONS: Final = (*_BINARY, *_ROWS)
 """The names of the ten operations."""
 
 _ANSWER = re.compile(r"answer\s*[=:]\s*", re.IGNORECASE)
+_RESULT = re.compile(r"#(\d+)")
 _CALL = re.compile(rf"(?P<name>{'|'.join(OPERATIONS)})\s*\((?P<arguments>.*)\)", re.DOTALL)
 
 
@@ -97,7 +98,11 @@ def execute(operations: Sequence[str], table: Table) -> list[float | str]:
     """
     results: list[float | str] = []
     for text in operations:
-        match = _CALL.fullmatch(_ANSWER.sub("", text, count=1).strip())
+        said = _ANSWER.sub("", text, count=1).strip()
+        if said != text and _RESULT.fullmatch(said):  # answer = #1
+            results.append(_earlier(said, results))
+            continue
+        match = _CALL.fullmatch(said)
         if match is None:
             raise InputError(
                 f"expected an operation such as add(2, #0), one of {', '.join(OPERATIONS)}, got "
@@ -167,11 +172,8 @@ def _over_row(name: str, row: Sequence[float]) -> float:
 
 def _value(text: str, results: Sequence[float | str]) -> float:
     """The number that an argument stands for."""
-    if reference := re.fullmatch(r"#(\d+)", text):
-        place = int(reference[1])
-        if place >= len(results):
-            raise InputError(f"expected the result of an operation before, got {text}")
-        known = results[place]
+    if _RESULT.fullmatch(text):
+        known = _earlier(text, results)
         if isinstance(known, str):
             raise InputError(f"expected a number as {text}, got {known!r}")
         return known
@@ -179,6 +181,14 @@ def _value(text: str, results: Sequence[float | str]) -> float:
     if found is None:
         raise InputError(f"expected a number, const_... or #k, got {text[:80]!r}")
     return found
+
+
+def _earlier(text: str, results: Sequence[float | str]) -> float | str:
+    """The result that ``#k`` refers to."""
+    place = int(text[1:])
+    if place >= len(results):
+        raise InputError(f"expected the result of an operation before, got {text}")
+    return results[place]
 
 
 def number_of(text: str) -> float | None:
@@ -237,11 +247,11 @@ class Program:
         """What a prompt says of the form."""
         return (
             "Write a program, one operation in each step: add(a, b), subtract(a, b), "
-            "multiply(a, b), divide(a, b), exp(a, b), greater(a, b) for yes or no, and table_max, "
-            "table_min, table_sum or table_average(name of a row, none). An argument is a number, "
-            "const_100 for a number that is not in the text, or #0, #1, ... for the result of an "
-            'earlier step. Percentages are parts of 1. Open the last step with "answer =". The '
-            "result behind the arrow is worked out for you."
+            "multiply(a, b), divide(a, b), exp(a, b) for a to the power b, greater(a, b) for yes or "
+            "no, and table_max, table_min, table_sum or table_average(name of a row, none). An "
+            "argument is a number, const_100 for a number that is not in the text, or #0, #1, ... "
+            "for the result of an earlier step. Percentages are parts of 1: 20% is 0.2. Open the "
+            'last step with "answer =". The result behind the arrow is worked out for you.'
         )
 
     def head(self, number: int, question: str) -> str:
@@ -262,9 +272,8 @@ class Program:
 
     def tidy(self, written: str) -> str:
         """One operation, without labels, results and stops."""
-        text = re.sub(r"^(?:Step \d+\s*:\s*)+", "", written.strip())
-        text = re.sub(r"^#\d+\s*=\s*", "", text).partition("->")[0]
-        return " ".join(text.split()).rstrip(".;,` ").lstrip("` ")
+        text = re.sub(r"^#\d+\s*=\s*", "", unlabelled("Step", written)).partition("->")[0]
+        return " ".join(text.split()).rstrip(".;,`* ").lstrip("`* ")
 
     def sound(self, question: str, steps: Sequence[str]) -> bool:
         """Whether the program can be run so far."""
@@ -284,11 +293,11 @@ class Program:
             return None
         return rounded(execute(steps, read_table(question))[-1])
 
-    def worked(self, number: int, example: Worked) -> list[str]:
+    def worked(self, example: Worked) -> list[str]:
         """The operations of a solved example."""
         *first, last = [part.worked for part in example.parts]
         return [*first, f"answer = {last}"]
 
-    def slip(self, number: int, example: Worked) -> str:
+    def slip(self, example: Worked) -> str:
         """The wrong first operation of a solved example."""
         return example.slip.worked

@@ -3,13 +3,15 @@
     step_by_step()    Step 1: Ann has 5 + 7 = 12 apples.
                       Step 2: Ben has 12 * 3 = 36 apples. The answer is 36.
     subquestions()    Question 3.1: How many apples does Ann have?
-                      Answer 3.1: Ann has 5 + 7 = 12 apples. The answer is 12.
+                      Answer: Ann has 5 + 7 = 12 apples. The answer is 12.
                       Question 3.2: Now we can answer the question: How many apples has Ben?
-                      Answer 3.2: Ben has 12 * 3 = 36 apples. The answer is 36.
+                      Answer: Ben has 12 * 3 = 36 apples. The answer is 36.
 
 The first is chain of thought (Wei et al., 2022, arXiv 2201.11903) cut into steps; the second is the
 decomposition of RAP on GSM8K (Hao et al., 2023, arXiv 2305.14992), with a sub-question and its
-answer as one step, where RAP draws them one after the other.
+answer as one step, where RAP draws them one after the other. RAP numbers the answers too; here the
+label within a step has no number, so that a step is one text wherever it stands: what the policy
+wrote, what a prompt shows, what a reward model reads and what is scored as a continuation.
 
 A prompt ends with the label of the next step, never with white space: chat templates that trim a
 message, and vocabularies whose words carry the space before them, do no harm then.
@@ -27,7 +29,7 @@ from specreward.checks import whole
 from specreward.engines import Sampling
 from specreward.verify.citations import CHAIN_OF_THOUGHT, RAP
 
-__all__ = ["LAST", "Form", "Part", "StepByStep", "Subquestions", "Worked"]
+__all__ = ["LAST", "Form", "Part", "StepByStep", "Subquestions", "Worked", "unlabelled"]
 
 LAST = "Now we can answer the question"
 """What the last sub-question opens with."""
@@ -47,7 +49,7 @@ class Worked:
 
     Args:
         question: In the task's own text form.
-        parts: In order; the result of the last is the answer.
+        parts: In order, two at least; the result of the last is the answer.
         slip: A first part that is wrong.
         why: What is wrong with it, in one sentence.
         wrong: Answers that are not right.
@@ -115,11 +117,11 @@ class Form(Protocol):
         """The text in which the last of the steps states the final answer, or None."""
         ...
 
-    def worked(self, number: int, example: Worked) -> list[str]:
+    def worked(self, example: Worked) -> list[str]:
         """The steps of a solved example."""
         ...
 
-    def slip(self, number: int, example: Worked) -> str:
+    def slip(self, example: Worked) -> str:
         """The wrong first step of a solved example."""
         ...
 
@@ -142,8 +144,9 @@ class StepByStep:
 
     @property
     def sampling(self) -> Sampling:
-        """Up to the label of the next step, or of another question."""
-        return Sampling(max_tokens=self.tokens, stop=("\nStep ", "\nQuestion:"))
+        """Up to the label of the next step, plain or in Markdown, or of another question."""
+        stop = ("\nStep ", "\n**Step ", "\n### Step ", "\nQuestion:")  # servers take four
+        return Sampling(max_tokens=self.tokens, stop=stop)
 
     @property
     def rules(self) -> str:
@@ -168,7 +171,7 @@ class StepByStep:
 
     def tidy(self, written: str) -> str:
         """The text without the space around it and without a label said again."""
-        return re.sub(r"^(?:\**Step \d+\s*[:.]\**\s*)+", "", written.strip()).strip()
+        return unlabelled("Step", written)
 
     def sound(self, question: str, steps: Sequence[str]) -> bool:
         """Whether there is any text."""
@@ -182,12 +185,12 @@ class StepByStep:
         """The last step, if an answer is marked in it; see ``answers.final``."""
         return None if answers.final(steps[-1]) is None else steps[-1]
 
-    def worked(self, number: int, example: Worked) -> list[str]:
+    def worked(self, example: Worked) -> list[str]:
         """How each part is worked out; the last one states its result."""
         *first, last = example.parts
         return [*[part.worked for part in first], example.stated(last)]
 
-    def slip(self, number: int, example: Worked) -> str:
+    def slip(self, example: Worked) -> str:
         """The wrong first step of a solved example."""
         return example.slip.worked
 
@@ -210,17 +213,18 @@ class Subquestions:
 
     @property
     def sampling(self) -> Sampling:
-        """Up to the label of the next question."""
-        return Sampling(max_tokens=self.tokens, stop=("\nQuestion ",))
+        """Up to the label of the next question, plain or in Markdown."""
+        stop = ("\nQuestion", "\n**Question", "\n### Question")
+        return Sampling(max_tokens=self.tokens, stop=stop)
 
     @property
     def rules(self) -> str:
         """What a prompt says of the form."""
         return (
-            "Break the question into smaller ones. Ask and answer one at a time, each under its "
-            "number, as in the examples, and end every answer with a sentence that states it. As "
-            f'soon as the question itself can be answered, ask it again after the words "{LAST}:", '
-            "and answer it."
+            "Break the question into smaller ones. Ask one at a time, under its number, and answer "
+            "it in the next line, as in the examples. End every answer with a sentence that states "
+            "it. As soon as the question itself can be answered, ask it again after the words "
+            f'"{LAST}:", and answer it.'
         )
 
     def head(self, number: int, question: str) -> str:
@@ -228,20 +232,18 @@ class Subquestions:
         return f"Question {number}: {question}"
 
     def shown(self, number: int, question: str, steps: Sequence[str]) -> list[str]:
-        """The steps with their labels, those of the answers numbered anew."""
-        halves = [_halves(text) for text in steps]
-        return [
-            f"{self.opening(number, depth)} {_whole(number, depth, asked, answer)}"
-            for depth, (asked, answer) in enumerate(halves)
-        ]
+        """The steps with their labels."""
+        return [f"{self.opening(number, depth)} {text}" for depth, text in enumerate(steps)]
 
     def opening(self, number: int, depth: int) -> str:
         """The label of the sub-question after ``depth`` others."""
         return f"Question {number}.{depth + 1}:"
 
     def tidy(self, written: str) -> str:
-        """The text without the space around it and without a label said again."""
-        return re.sub(r"^(?:Question \d+(?:\.\d+)?:\s*)+", "", written.strip()).strip()
+        """The text without a label said again, the answer in a line behind ``Answer:``."""
+        text = unlabelled("Question", written)
+        asked, answer = _halves(text)
+        return _whole(asked, answer) if asked and answer else text
 
     def sound(self, question: str, steps: Sequence[str]) -> bool:
         """Whether there is a question and an answer to it."""
@@ -250,31 +252,35 @@ class Subquestions:
 
     def closes(self, text: str) -> bool:
         """Whether the sub-question opens with ``LAST``."""
-        return text.startswith(LAST)
+        return text.lower().startswith(LAST.lower())
 
     def claim(self, question: str, steps: Sequence[str]) -> str | None:
         """The answer of the last step, if that closes the path."""
         return (_halves(steps[-1])[1] or None) if self.closes(steps[-1]) else None
 
-    def worked(self, number: int, example: Worked) -> list[str]:
+    def worked(self, example: Worked) -> list[str]:
         """Each part with its sub-question; the last asks the question itself."""
         *first, last = example.parts
         closing = last._replace(asked=f"{LAST}: {last.asked}")
-        return [
-            _whole(number, depth, part.asked, example.stated(part))
-            for depth, part in enumerate([*first, closing])
-        ]
+        return [_whole(part.asked, example.stated(part)) for part in (*first, closing)]
 
-    def slip(self, number: int, example: Worked) -> str:
+    def slip(self, example: Worked) -> str:
         """The wrong first step of a solved example."""
-        return _whole(number, 0, example.slip.asked, example.stated(example.slip))
+        return _whole(example.slip.asked, example.stated(example.slip))
 
 
-def _whole(number: int, depth: int, asked: str, answer: str) -> str:
-    return f"{asked}\nAnswer {number}.{depth + 1}: {answer}"
+def unlabelled(word: str, written: str) -> str:
+    """A text without the space around it and the labels it opens with (``Step 2:``)."""
+    label = rf"[#*\s]*{word} \d+(?:\.\d+)?\**\s*[:.]\**\s*"
+    return re.sub(rf"^(?:{label})+", "", written.strip()).strip()
+
+
+def _whole(asked: str, answer: str) -> str:
+    return f"{asked}\nAnswer: {answer}"
 
 
 def _halves(text: str) -> tuple[str, str]:
     """The question and the answer in a step; the answer is empty where it is not marked."""
-    asked, *rest = re.split(r"\s*(?<!\w)Answer(?: \d+(?:\.\d+)?)?:\s*", text, maxsplit=1)
+    label = r"\s*(?<!\w)\**Answer(?: \d+(?:\.\d+)?)?\**\s*:\**\s*"
+    asked, *rest = re.split(label, text, maxsplit=1)
     return asked.strip(), rest[0].strip() if rest else ""

@@ -153,9 +153,7 @@ def _way(target: Fraction, numbers: Numbers, rng: random.Random, *, win: bool) -
     return way
 
 
-def _losing(
-    target: Fraction, states: list[Numbers], rng: random.Random
-) -> tuple[Numbers, _Move]:
+def _losing(target: Fraction, states: list[Numbers], rng: random.Random) -> tuple[Numbers, _Move]:
     """One of the states, and a step from it that leaves numbers which cannot make the target.
 
     There is one where two numbers are left: no target is all that an operation can make of them.

@@ -2,7 +2,7 @@
 
     question   Ann has 5 apples and finds 7 more. Ben has 3 times as many. How many has Ben?
     steps      Question 3.1: How many apples does Ann have?
-               Answer 3.1: Ann has 5 + 7 = 12 apples. The answer is 12.
+               Answer: Ann has 5 + 7 = 12 apples. The answer is 12.
                ...
     answer     36
 
@@ -19,11 +19,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from typing import ClassVar, final
 
 from specreward import answers
-from specreward.checks import whole
 from specreward.errors import InputError
 from specreward.tasks.checkers import Numeric
 from specreward.tasks.forms import Form, Part, Subquestions, Worked
@@ -62,9 +60,6 @@ class GSM8K(Questions):
     and Nakano, Reiichiro and Hesse, Christopher and Schulman, John},
   journal={arXiv preprint arXiv:2110.14168}, year={2021}}"""
 
-    def __post_init__(self) -> None:
-        whole("limit", self.limit, 1)
-
     @property
     def examples(self) -> tuple[Worked, ...]:
         """Two word problems of our own."""
@@ -90,8 +85,7 @@ class GSM8K(Questions):
                 "expected a word problem, as in 'Ann has 5 apples and finds 7 more. How many "
                 f"apples has Ann now?', got {short(line)}"
             )
-        digest = blake2b(question.encode(), digest_size=6).hexdigest()
-        return Problem(f"{self.name}-{digest}", question)
+        return self.named(question)
 
     def record(self, fields: Mapping[str, object], where: str) -> Problem:
         """A problem of one of the formats in the module's docstring."""
@@ -132,7 +126,7 @@ class GSM8K(Questions):
         if not parts or (bare and isinstance(self.form, Subquestions)):
             return super().gold_steps(problem)
         closing = parts[-1]._replace(result=problem.answer)
-        return self.form.worked(self._number, replace(_EXAMPLES[0], parts=(*parts[:-1], closing)))
+        return self.form.worked(replace(_EXAMPLES[0], parts=(*parts[:-1], closing)))
 
 
 def _part(line: str) -> Part:

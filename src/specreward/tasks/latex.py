@@ -46,8 +46,8 @@ def canonical(text: str) -> str | None:
     """
     said = text.strip().strip("$").strip().rstrip(".").strip("$ ")
     said = re.sub(r"\\(?:left|right|displaystyle|limits|big|Big)(?![a-zA-Z])", "", said)
-    said = re.sub(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}", r"\1", said)
-    said = re.sub(r"\\[!,;: ]|~|\\quad(?![a-zA-Z])", " ", said)
+    said = re.sub(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}", r" \1", said)
+    said = re.sub(r"(?<!\\)\\[!,;: ]|~|\\quad(?![a-zA-Z])", " ", said)
     said = re.sub(r"\\[dtc]frac(?![a-zA-Z])", r"\\frac", said)
     said = re.sub(r"\\frac\s*([0-9a-zA-Z])\s*([0-9a-zA-Z])", r"\\frac{\1}{\2}", said)
     said = re.sub(r"\\sqrt\s*([0-9a-zA-Z])", r"\\sqrt{\1}", said)
@@ -55,7 +55,8 @@ def canonical(text: str) -> str | None:
     said = re.sub(r"\\[%$]|\$", lambda match: match.group()[-1].replace("$", ""), said)
     said = re.sub(r"\^\{(\w)\}", r"^\1", re.sub(r"_\{(\w)\}", r"_\1", said))
     said = said.replace("{,}", ",").replace("−", "-")
-    said = re.sub(r"\s+", "", said)
+    said = re.sub(r"(?<!\\)(\\[a-zA-Z]+)\s+(?=[a-zA-Z])", r"\1\0", said)  # \\pi r is not \\pir
+    said = re.sub(r"\s+", "", said).replace("\0", " ")
     if said and _NUMBER.fullmatch(said):
         value = number(re.sub(r"\\frac\{(-?)(\d+)\}\{(\d+)\}", r"\1\2/\3", said))
         if value is not None:
@@ -106,10 +107,13 @@ class _Child:
                 assert process.stdin is not None
                 process.stdin.write(json.dumps([given, reference]) + "\n")
                 process.stdin.flush()
-                answer: bool | None = json.loads(self._lines.get(timeout=seconds) or "null")
-            except (queue.Empty, OSError, ValueError):
+                answer: bool | None = json.loads(self._lines.get(timeout=seconds))
+            except (queue.Empty, OSError, ValueError):  # too slow, or gone: its last line is empty
                 self.stop()
                 return None
+            except BaseException:  # an interrupt: a late answer is not the next question's
+                self.stop()
+                raise
             return answer
 
     def _start(self) -> subprocess.Popen[str]:

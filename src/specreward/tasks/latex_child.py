@@ -35,9 +35,10 @@ def main() -> None:
 def _limit_memory() -> None:
     try:
         import resource
-    except ImportError:  # not on this system
+
+        resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
+    except (ImportError, OSError, ValueError):  # not on this system, or a lower limit is set
         return
-    resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
 
 
 if __name__ == "__main__":

@@ -19,11 +19,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import ClassVar, final
 
 from specreward import answers
-from specreward.checks import whole
 from specreward.errors import InputError
 from specreward.tasks.checkers import Maths
 from specreward.tasks.forms import Form, Part, StepByStep, Worked
@@ -65,7 +63,7 @@ class Math(Questions):
   journal={arXiv preprint arXiv:2103.03874}, year={2021}}"""
 
     def __post_init__(self) -> None:
-        whole("limit", self.limit, 1)
+        super().__post_init__()
         Maths(seconds=self.seconds)  # refuses what it cannot be
 
     @property
@@ -94,8 +92,7 @@ class Math(Questions):
         question = line.strip()
         if not re.search(r"\w", question):
             raise InputError(f"expected a problem in words, got {short(line)}")
-        digest = blake2b(question.encode(), digest_size=6).hexdigest()
-        return Problem(f"{self.name}-{digest}", question)
+        return self.named(question)
 
     def record(self, fields: Mapping[str, object], where: str) -> Problem:
         """A problem of one of the formats in the module's docstring."""

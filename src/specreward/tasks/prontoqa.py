@@ -20,10 +20,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import ClassVar, final
 
-from specreward.checks import whole
 from specreward.errors import InputError
 from specreward.tasks.checkers import one_of
 from specreward.tasks.forms import Form, Part, StepByStep, Worked
@@ -61,9 +59,6 @@ class ProntoQA(Questions):
   author={Saparov, Abulhair and He, He},
   journal={arXiv preprint arXiv:2210.01240}, year={2022}}"""
 
-    def __post_init__(self) -> None:
-        whole("limit", self.limit, 1)
-
     @property
     def examples(self) -> tuple[Worked, ...]:
         """Two problems of our own, one of them with a claim that is false."""
@@ -72,11 +67,6 @@ class ProntoQA(Questions):
     def read(self, claim: str) -> str | None:
         """``true`` or ``false``; None where neither or both are said."""
         return one_of(claim, ("true", "false"))
-
-    def check(self, problem: Problem, answer: str) -> bool:
-        """Whether the answer is the reference; False where there is no reference."""
-        given = self.read(answer)
-        return problem.answer is not None and given is not None and given == problem.answer
 
     def wrong(self, problem: Problem) -> str | None:
         """The other word."""
@@ -91,8 +81,7 @@ class ProntoQA(Questions):
                 f"false: Tom is a mammal.', got {short(line)}"
             )
         question = f"{facts}\nTrue or false: {claims[0]}"
-        digest = blake2b(question.encode(), digest_size=6).hexdigest()
-        return Problem(f"{self.name}-{digest}", question)
+        return self.named(question)
 
     def record(self, fields: Mapping[str, object], where: str) -> Problem:
         """A problem as published, or as this package writes it (the claim within the question)."""

@@ -12,10 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import ClassVar, final
 
-from specreward.checks import whole
 from specreward.errors import InputError
 from specreward.tasks.checkers import Checker, Exact, PythonFile
 from specreward.tasks.forms import Form, StepByStep, Worked
@@ -48,7 +46,7 @@ class QA(Questions):
     name: ClassVar[str] = "qa"
 
     def __post_init__(self) -> None:
-        whole("limit", self.limit, 1)
+        super().__post_init__()
         if not isinstance(self.instructions, str) or not self.instructions.strip():
             raise InputError(
                 f"instructions: expected a sentence or more, got {self.instructions!r}"
@@ -76,8 +74,7 @@ class QA(Questions):
         question = line.strip()
         if not re.search(r"\w", question):
             raise InputError(f"expected a question, got {short(line)}")
-        digest = blake2b(question.encode(), digest_size=6).hexdigest()
-        return Problem(f"{self.name}-{digest}", question)
+        return self.named(question)
 
     def record(self, fields: Mapping[str, object], where: str) -> Problem:
         """A problem from an object with a question.

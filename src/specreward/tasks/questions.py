@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import ClassVar
 
+from specreward.checks import whole
 from specreward.engines import ChatPrompt, Completion, Message, Sampling
 from specreward.errors import InputError
 from specreward.tasks.data import instances, pick
@@ -40,7 +42,20 @@ class Questions(ABC):
     """A task on written questions; a subclass brings the wording, the records and the check."""
 
     name: ClassVar[str]
-    value_sampling: ClassVar[Sampling] = Sampling(max_tokens=128, stop=("\n",))
+    value_sampling: ClassVar[Sampling] = Sampling(max_tokens=256, stop=("\n",))
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.data, str):
+            raise InputError(
+                f"data: expected a path or the name of a set, as a text, got {self.data!r}"
+            )
+        whole("limit", self.limit, 1)
+        example = self.examples[0]
+        if not self.form.sound(example.question, self.form.worked(example)[:1]):
+            raise InputError(
+                f"form: expected one in which steps of {self.name} can be written, such as "
+                f"step_by_step(), got {self.form!r}"
+            )
 
     # ------------------------------------------------------------------ what a subclass brings
 
@@ -74,10 +89,6 @@ class Questions(ABC):
         """The canonical answer in a text that states it, or None."""
 
     @abstractmethod
-    def check(self, problem: Problem, answer: str) -> bool:
-        """Whether the answer is right."""
-
-    @abstractmethod
     def wrong(self, problem: Problem) -> str | None:
         """An answer that is not right, for ``validate``; None where none is known to be wrong."""
 
@@ -88,6 +99,12 @@ class Questions(ABC):
     @abstractmethod
     def record(self, fields: Mapping[str, object], where: str) -> Problem:
         """A problem from one record of a data set."""
+
+    def check(self, problem: Problem, answer: str) -> bool:
+        """Whether answer and reference are read as the same; False where there is no reference."""
+        given = self.read(answer)
+        right = None if problem.answer is None else self.read(problem.answer)
+        return given is not None and given == right
 
     def gold_steps(self, problem: Problem) -> list[str]:
         """The right steps, where the data has them.
@@ -130,7 +147,7 @@ class Questions(ABC):
         question, steps = path.problem.question, _texts(path)
         user = [f"{self.instructions} {self.form.rules}"]
         for number, example in enumerate(self.examples, 1):
-            user += self._written(number, example.question, self.form.worked(number, example))
+            user += self._written(number, example.question, self.form.worked(example))
         user.append(self.form.head(self._number, question))
         own = [
             *self.form.shown(self._number, question, steps),
@@ -168,14 +185,14 @@ class Questions(ABC):
     def value_prompt(self, path: Path) -> str:
         """Asks for a verdict on the steps so far; three solved examples show how."""
         example = self.examples[0]
-        right, wrong = self.form.worked(1, example), [self.form.slip(1, example)]
+        right, wrong = self.form.worked(example), [self.form.slip(example)]
         user = [_JUDGE]
         shown = [
             (right[:1], "The step is right, and more is to be done. likely"),
             (wrong, f"{example.why} impossible"),
             (right, "Every step is right, and the last one gives what is asked for. sure"),
         ]
-        for steps, verdict in shown[1 if len(right) == 1 else 0 :]:
+        for steps, verdict in shown:
             user += [*self._written(1, example.question, steps), f"Judgement: {verdict}"]
         user += self._written(2, path.problem.question, _texts(path))
         return _chat(user, ["Judgement:"])
@@ -198,7 +215,7 @@ class Questions(ABC):
         """The solved examples are read as they are written, and their wrong answers refused."""
         for example in self.examples:
             problem = Problem("example", example.question, example.answer)
-            self._follow(problem, self.form.worked(self._number, example))
+            self._follow(problem, self.form.worked(example))
             for wrong in example.wrong:
                 assert not self.check(problem, wrong), (example.question, wrong)
 
@@ -212,6 +229,11 @@ class Questions(ABC):
             assert wrong is None or not self.check(problem, wrong), problem
 
     # ------------------------------------------------------------------ helpers
+
+    def named(self, question: str) -> Problem:
+        """The problem of a question, its id made from the text."""
+        digest = blake2b(question.encode(), digest_size=6).hexdigest()
+        return Problem(f"{self.name}-{digest}", question)
 
     @property
     def _number(self) -> int:

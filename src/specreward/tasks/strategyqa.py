@@ -2,7 +2,7 @@
 
     question   Could a llama give birth twice during War in Vietnam?
     steps      Question 3.1: How long was the war?
-               Answer 3.1: It went on for about 19 years. The answer is 19 years.
+               Answer: It went on for about 19 years. The answer is 19 years.
                ...
     answer     yes or no
 
@@ -17,10 +17,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import ClassVar, final
 
-from specreward.checks import whole
 from specreward.errors import InputError
 from specreward.tasks.checkers import one_of
 from specreward.tasks.forms import Form, Part, Subquestions, Worked
@@ -59,9 +57,6 @@ class StrategyQA(Questions):
     Berant, Jonathan},
   journal={TACL}, year={2021}, eprint={2101.02235}}"""
 
-    def __post_init__(self) -> None:
-        whole("limit", self.limit, 1)
-
     @property
     def examples(self) -> tuple[Worked, ...]:
         """Two questions of our own."""
@@ -71,11 +66,6 @@ class StrategyQA(Questions):
         """``yes`` or ``no``, which may be said as true or false; None where both are."""
         word = one_of(claim, tuple(_WORDS))
         return None if word is None else _WORDS[word]
-
-    def check(self, problem: Problem, answer: str) -> bool:
-        """Whether the answer is the reference; False where there is no reference."""
-        given = self.read(answer)
-        return problem.answer is not None and given is not None and given == problem.answer
 
     def wrong(self, problem: Problem) -> str | None:
         """The other word."""
@@ -89,8 +79,7 @@ class StrategyQA(Questions):
                 "expected a question, as in 'Could a penguin ski down a dune of the Sahara?', got "
                 f"{short(line)}"
             )
-        digest = blake2b(question.encode(), digest_size=6).hexdigest()
-        return Problem(f"{self.name}-{digest}", question)
+        return self.named(question)
 
     def record(self, fields: Mapping[str, object], where: str) -> Problem:
         """A problem as published, or with the answer in words."""

@@ -4,6 +4,7 @@
         text_1 ~ lm(prompt) at temperature T
         while no verdict can be read off the text and fewer than ``tries`` were drawn:
             text ~ lm(prompt), another seed, at a temperature of 0.7 at least
+    a text that was cut off before its end has no verdict: what it would come to is not known
     a verdict for each draw, or RewardError: none is made up
 
 A seed comes from the prompt and the index, so that the same question has the same verdict whoever
@@ -81,14 +82,14 @@ class Asker:
     async def __call__(
         self,
         draws: Sequence[tuple[str, int]],
-        read: Callable[[Completion], T | None],
+        read: Callable[[str], T | None],
         expected: str,
     ) -> list[T]:
         """What is read off the text of each draw (prompt, index), ``[D]``, in order.
 
         Args:
             draws: Prompts; the index tells equal ones apart.
-            read: Takes the verdict off a completion; None where there is none.
+            read: Takes the verdict off a whole text; None where there is none.
             expected: What a text must hold, for the message.
 
         Raises:
@@ -102,7 +103,7 @@ class Asker:
                 break
             completions = await self._draw([draws[place] for place in left], attempt)
             for place, completion in zip(left, completions, strict=True):
-                verdict = read(completion)
+                verdict = None if completion.finish == "length" else read(completion.text)
                 if verdict is None:
                     last = f"{completion.text[-200:]!r} ({completion.finish})"
                 else:

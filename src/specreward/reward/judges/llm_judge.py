@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, final
 
 from specreward.checks import rule, whole
-from specreward.engines import Completion, LanguageModel
+from specreward.engines import LanguageModel
 from specreward.errors import InputError
 from specreward.reward.composed import Wiring
 from specreward.reward.judges.asking import (
@@ -100,9 +100,9 @@ class Rating:
             f'double brackets, like this: "Rating: [[{(self.low + self.high) // 2}]]".'
         )
 
-    def read(self, completion: Completion) -> float | None:
+    def read(self, text: str) -> float | None:
         """The last grade of a text, in [0, 1]; None if there is none on the scale."""
-        found = _NUMBER.findall(completion.text)
+        found = _NUMBER.findall(text)
         if not found or not self.low <= float(found[-1]) <= self.high:
             return None
         return (float(found[-1]) - self.low) / (self.high - self.low)
@@ -194,9 +194,9 @@ def _comparison(one: Solution, other: Solution) -> str:
     )
 
 
-def _letter(completion: Completion) -> float | None:
+def _letter(text: str) -> float | None:
     """The last verdict of a text as the result of A."""
-    found = _LETTER.findall(completion.text)
+    found = _LETTER.findall(text)
     return _RESULTS[found[-1]] if found else None
 
 

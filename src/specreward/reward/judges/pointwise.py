@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, final
 
-from specreward.errors import InputError, RewardError
+from specreward.errors import RewardError
 from specreward.reward.aggregate import Aggregate, Last
-from specreward.reward.solutions import Solution
+from specreward.reward.solutions import Solution, read_path
 from specreward.types import Path
 
-__all__ = ["PointReward", "Pointwise", "read_path"]
+__all__ = ["PointReward", "Pointwise"]
 
 
 class Pointwise(Protocol):
@@ -26,19 +26,6 @@ class Pointwise(Protocol):
     async def grade(self, beginnings: Sequence[Solution]) -> list[float]:
         """One number for each, ``[B]``, in [0, 1], higher is better."""
         ...
-
-
-def read_path(path: Path) -> Solution:
-    """What a judge reads of a path.
-
-    Raises:
-        InputError: The path has no step.
-    """
-    if not path.steps:
-        raise InputError(
-            f"expected paths with a step to score, got bare problem {path.problem.id!r}"
-        )
-    return Solution(path.problem.question, tuple([step.text for step in path.steps]))
 
 
 @final

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, final
 
 from specreward.checks import rule, whole
-from specreward.engines import ChatPrompt, Completion, LanguageModel, Message
+from specreward.engines import ChatPrompt, LanguageModel, Message
 from specreward.reward.composed import Wiring
 from specreward.reward.judges.asking import Asker, check_drawing
 from specreward.reward.judges.llm_judge import two_solutions
@@ -126,7 +126,7 @@ def _request(one: Solution, other: Solution) -> ChatPrompt:
     return ChatPrompt([Message("system", SYSTEM), Message("user", text)])
 
 
-def _boxed(completion: Completion) -> int | None:
+def _boxed(text: str) -> int | None:
     """The last named assistant, 1 or 2."""
-    found = _BOXED.findall(completion.text)
+    found = _BOXED.findall(text)
     return int(found[-1]) if found else None

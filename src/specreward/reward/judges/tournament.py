@@ -24,8 +24,7 @@ from itertools import combinations
 from typing import ClassVar, Protocol, final
 
 from specreward.checks import positive, whole
-from specreward.reward.judges.pointwise import read_path
-from specreward.reward.solutions import Solution
+from specreward.reward.solutions import Solution, read_path
 from specreward.seeds import derive, uniform
 from specreward.types import Path
 

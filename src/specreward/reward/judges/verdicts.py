@@ -9,7 +9,7 @@ Direct and Critiques: L. Zhang, A. Hosseini, H. Bansal, M. Kazemi, A. Kumar, R. 
 GenRM-CoT).
 
 Differs from the paper: Yes and No share the whole mass, as in R-PRM (arXiv 2503.21295); a critique
-that was cut off before its end is drawn again. Votes needs no log-probabilities from the engine,
+that was cut off before its end, or says nothing, is drawn again. Votes needs no log-probabilities from the engine,
 and knows only k + 1 different scores.
 """
 
@@ -22,7 +22,7 @@ from math import exp, isfinite, isnan
 from typing import ClassVar, Protocol, final
 
 from specreward.checks import whole
-from specreward.engines import ChatPrompt, Completion, LanguageModel
+from specreward.engines import ChatPrompt, LanguageModel
 from specreward.errors import EngineError, InputError, RewardError
 from specreward.reward.judges.asking import Asker, check_drawing, prompt
 
@@ -225,16 +225,14 @@ class Votes:
         return _means(await ask(draws, _vote, "'(Yes/No)? Yes' or '(Yes/No)? No'"), self.k)
 
 
-def _critique(completion: Completion) -> str | None:
-    """A critique without the words that lead to its verdict; None if it was cut off."""
-    if completion.finish == "length":
-        return None
-    return completion.text.rstrip().removesuffix("Verification:").rstrip()
+def _critique(text: str) -> str | None:
+    """A critique without the words that lead to its verdict; None if it says nothing."""
+    return text.rstrip().removesuffix("Verification:").rstrip() or None
 
 
-def _vote(completion: Completion) -> float | None:
+def _vote(text: str) -> float | None:
     """The last verdict of a judgement as 1 or 0."""
-    found = _READ.findall(completion.text)
+    found = _READ.findall(text)
     return float(found[-1].lower() == "yes") if found else None
 
 

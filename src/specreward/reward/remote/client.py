@@ -17,13 +17,13 @@ from math import isnan
 from typing import Any, NamedTuple, cast, final
 from urllib.parse import urlsplit
 
-from specreward.checks import positive, whole
+from specreward.checks import positive, rule, whole
 from specreward.engines import Usage
 from specreward.errors import EngineError, InputError, RewardError
 from specreward.generate.connection import Connection, Server, connected
 from specreward.generate.dialects import Fields
+from specreward.generate.replies import usage_of
 from specreward.generate.retry import Backoff, Failure, GivenUp, Retry, persist
-from specreward.generate.routes import Route
 from specreward.reward.solutions import Graded, Solution
 
 __all__ = [
@@ -52,7 +52,8 @@ class Remote(ABC):
 
     Args:
         url: Of the server.
-        key_env: The environment variable that holds the key, where the server wants one.
+        key_env: The environment variable that holds the key, where the server wants one; not that
+            of OpenAI, whose key is none of this server's business.
         timeout: Longest time of one request, seconds.
         concurrency: Most requests under way at once, at least 1.
         retry: When to try again.
@@ -60,7 +61,7 @@ class Remote(ABC):
     """
 
     url: str = "http://localhost:8000"
-    key_env: str = "OPENAI_API_KEY"
+    key_env: str = "REWARD_API_KEY"
     timeout: float = 300.0
     concurrency: int = 32
     retry: Retry = Backoff()
@@ -78,6 +79,7 @@ class Remote(ABC):
         positive(f"{kind} timeout", self.timeout)
         whole(f"{kind} concurrency", self.concurrency, 1)
         whole(f"{kind} parameters", self.parameters, 0)
+        rule(f"{kind} retry", self.retry, "backoff()")
 
     @property
     @abstractmethod
@@ -153,11 +155,11 @@ class Remote(ABC):
         self, connection: Connection, target: Target, part: Sequence[Solution]
     ) -> list[Graded]:
         """The answers of one request, after as many attempts as it takes."""
-        post = cast("Route", _Post(target.address))
+        post = _Post(target.address)
         fields = self._fields(part)
 
         async def attempt() -> list[Graded]:
-            reply, seconds = await connection.request(post, target.model, fields)
+            reply, seconds = await connection.request(post, target.model, fields, target.lacking)
             usage = _usage(reply)
             try:
                 return _graded(self._read(reply, part), usage, seconds)
@@ -179,11 +181,20 @@ class Remote(ABC):
 
 
 class Target(NamedTuple):
-    """Where requests go, the API that lists the server's models, and the model's name there."""
+    """Where requests go.
+
+    Args:
+        address: Of a request.
+        api: That lists the server's models.
+        model: Its name there.
+        lacking: What to try where the server knows no such address; by default, what its list of
+            models suggests.
+    """
 
     address: str
     api: str
     model: str
+    lacking: str = ""
 
 
 @final
@@ -194,21 +205,10 @@ class _Post:
     address: str
 
     async def send(self, client: Any, model: str, fields: Fields) -> Any:  # noqa: ANN401
-        """POST; the reply's text, whatever its type."""
-        return _Reply(await client.post(self.address, cast_to=str, body=fields))
+        """POST; the HTTP response."""
+        from httpx import Response  # comes with the library
 
-
-class _Reply:
-    """A reply's text where the connection looks for it."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.headers = {"content-type": "application/json"}
-
-    @property
-    def http_response(self) -> _Reply:
-        """This."""
-        return self
+        return await client.post(self.address, cast_to=Response, body=fields)
 
 
 def _together(failed: Sequence[EngineError], done: Mapping[int, Graded]) -> EngineError:
@@ -230,18 +230,7 @@ def _usage(reply: Mapping[str, Any]) -> Usage:
     said = reply.get("usage")
     if said is None:
         return Usage()
-    rows = said if isinstance(said, dict) else {}
-    details = rows.get("prompt_tokens_details") or {}
-    prompt, cached, written = (
-        rows.get("prompt_tokens"),
-        details.get("cached_tokens") or 0 if isinstance(details, dict) else 0,
-        rows.get("completion_tokens") or 0,
-    )
-    numbers = (prompt, cached, written)
-    whole_numbers = all(type(number) is int and number >= 0 for number in numbers)
-    if not whole_numbers or cast("int", cached) > cast("int", prompt):
-        raise Failure(f"expected the usage in whole numbers of tokens, got {said!r:.200}")
-    return Usage(prompt_tokens=cast("int", prompt), cached_tokens=cached, completion_tokens=written)
+    return usage_of({"usage": {"completion_tokens": 0, **said} if isinstance(said, dict) else said})
 
 
 def _graded(rows: Sequence[tuple[float, ...]], usage: Usage, seconds: float) -> list[Graded]:

@@ -62,7 +62,7 @@ class HTTPReward(Remote):
         return self.batch
 
     def _target(self) -> Target:
-        return Target(self.url, self.url, self.url)
+        return Target(self.url, self.url, self.url, "url is the very address that takes solutions")
 
     def _fields(self, solutions: Sequence[Solution]) -> Fields:
         rows = [{"question": one.question, "steps": list(one.steps)} for one in solutions]
