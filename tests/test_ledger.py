@@ -117,6 +117,20 @@ def test_a_failed_call_counts_and_says_where_it_failed():
     assert ledger.usage["reward", "score"].failed == 1
 
 
+def test_a_call_that_is_broken_off_counts_as_failed():
+    ledger = Ledger()
+
+    async def broken_off():
+        with ledger.active():
+            task = asyncio.create_task(call(metered(Engine()), ["a", "b"]))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(broken_off())
+    assert ledger.usage == {("policy", "propose"): Usage(calls=2, failed=2)}
+
+
 def test_a_model_without_a_price_costs_nothing_and_is_named():
     ledger = Ledger()
     spend(ledger, call(metered(Engine(), prices=Prices({}))))

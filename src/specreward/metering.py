@@ -6,6 +6,7 @@ after it        the ledger is told what it was, failed attempts included
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast, final
@@ -52,7 +53,7 @@ class _Meter:
         with ledger.hold(self._worst(ledger.budget, texts, calls, most)):
             try:
                 answers = await ask()
-            except Exception as error:
+            except (Exception, CancelledError) as error:  # a call broken off may have been paid for
                 lost = _lost(error, calls, spent)
                 ledger.record(self.role, self.phase, self._priced(lost))
                 error.add_note(f"in role {self.role}, phase {self.phase}")
@@ -72,7 +73,7 @@ class _Meter:
         sizes = self.counter.count(texts)
         prompt = sum(sizes)
         if self.rereads:  # both texts of a pair for each token of the second, at most its bytes
-            most_read = [len(text.encode()) for text in texts[1::2]]
+            most_read = [len(text.encode("utf-8", "surrogatepass")) for text in texts[1::2]]
             pairs = zip(sizes[::2], sizes[1::2], most_read, strict=True)
             prompt = sum([min(b, times) * (a + b) for a, b, times in pairs])
         dollars = 0.0 if self.price is None else self.price.most(prompt, most)
@@ -86,7 +87,7 @@ class _Meter:
         return usage + Usage(flops=flops, dollars=dollars)
 
 
-def _lost(error: Exception, calls: int, spent: Callable[[list[T]], Usage]) -> Usage:
+def _lost(error: BaseException, calls: int, spent: Callable[[list[T]], Usage]) -> Usage:
     """What a call cost that failed: its attempts, and those of its answers that had come in."""
     if isinstance(error, EngineError) and isinstance(error.wasted, Usage):
         return error.wasted + spent(cast("list[T]", list(error.done.values())))

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from functools import cache
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -14,15 +15,19 @@ from typer.testing import CliRunner
 from specreward.assemble import assemble
 from specreward.cli import app
 from specreward.embedded import EmbeddedSRM, embedded_models
+from specreward.engines import ChatPrompt, Message
+from specreward.errors import EngineError
 from specreward.generate.dialects import LlamaCpp
 from specreward.generate.openai import OpenAI
 from specreward.generate.policy import TaskPolicy
 from specreward.generate.routes import Chat, Completions
+from specreward.reward.judges import GenRM
 from specreward.run import run
 from specreward.search import BFS
 from specreward.spec import parse
 from specreward.types import Path, Sampling
-from specreward.verify import Speculative
+from specreward.verify import RapEvaluation, Speculative
+from specreward.verify.rap_evaluation import continued
 
 TASKS = ("blocksworld", "game24")
 CLOSE = 2e-4  # nats, a whole step; seen were 2e-5
@@ -168,32 +173,122 @@ def test_samples_of_one_prompt(served):
     assert sum(c.cached_tokens for c in again) > sum(wanted) / 2
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_given_continuations(served, task):
-    """The server scores no text, but a token that a bias forces has the model's own probability."""
+def asked_about(task):
+    """Pairs to score: likely and unlikely steps, and verdicts."""
     steps, others = prompts(task)
     greedy = replace(parse(task, "task").sampling, temperature=0.0)
     said = [one.text for one in complete(embedded(task), steps[:12], greedy)]
     asked = [prompt for prompt in others if prompt.endswith("good :")][:12]
     pairs = [*zip(steps, said, strict=False), *[(prompt, "good") for prompt in asked]]
     pairs += [(prompt, "bad") for prompt in asked] + [(steps[0], "sure ;")]
-    wanted = [one.value for one in asyncio.run(embedded(task).logprobs(pairs))]
-    found = [forced(served(task), *pair) for pair in pairs]
-    assert found == pytest.approx(wanted, abs=CLOSE)
-    assert min(found) < -5
+    return [continued(*pair) for pair in pairs]
 
 
-def forced(server, prompt, continuation):
-    """Log-probability of a continuation, one token after another."""
-    tokens, total = server.tokens(f"{prompt} {continuation}"), 0.0
-    for place in range(len(server.tokens(prompt)), len(tokens)):
-        bias = {str(tokens[place]): 1000}
-        body = {"prompt": tokens[:place], "max_tokens": 1, "temperature": 0, "logprobs": 1}
-        _, answer = server.post("/v1/completions", **body, logit_bias=bias)
-        [entry] = answer["choices"][0]["logprobs"]["content"]
-        assert entry["id"] == tokens[place]
-        total += entry["logprob"]
-    return total
+@pytest.mark.parametrize("route", [Completions(), Chat()], ids=["text", "chat"])
+@pytest.mark.parametrize("task", TASKS)
+def test_given_continuations(served, task, route):
+    """The server scores no text, but a token that a bias forces has the model's own probability."""
+    pairs = asked_about(task)
+    wanted = asyncio.run(embedded(task).logprobs(pairs))
+    found = asyncio.run(ask(served(task), route).logprobs(pairs))
+    assert [one.value for one in found] == pytest.approx([one.value for one in wanted], abs=CLOSE)
+    assert min(one.value for one in found) < -5
+    for (prompt, text), one in zip(pairs, found, strict=True):
+        before, after = [len(embedded(task)._network.encode(part)) for part in (prompt, text)]
+        assert one.prompt_tokens == sum(before + place + 1 for place in range(after))
+        assert one.prompt_tokens > one.cached_tokens >= 0
+    read = sum(one.prompt_tokens - one.cached_tokens for one in found)
+    assert read < sum(one.prompt_tokens for one in wanted) * 1.5  # the rest is in the cache
+
+
+def test_a_conversation_whose_last_turn_is_begun(served):
+    prompt, text = "target 24 ; 4 6 7 8 ; 8 - 4", " = 4 (left: 4 6 7)"
+    talk = ChatPrompt([Message("user", prompt[:21]), Message("assistant", prompt[22:])])
+    [wanted] = asyncio.run(embedded("game24").logprobs([(prompt, text)]))
+    [found] = asyncio.run(ask(served("game24"), Chat()).logprobs([(talk, text)]))
+    assert found.value == pytest.approx(wanted.value, abs=CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [(" walrus", "expected the tokens of ' walrus'"), (" ", "expected the tokens of ' '")],
+)
+def test_words_that_the_model_does_not_know_have_no_score(served, text, words):
+    with pytest.raises(EngineError, match=words):
+        asyncio.run(ask(served("game24")).logprobs([("target 24 ;", text)]))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_rap_evaluation_judges_the_same_tree(served, task):
+    kind = parse(task, "task")
+    strategy = BFS(2, n=2, temperature=0.8, verify=RapEvaluation())
+    problems = kind.generate(4, "tune", 1)
+    models = assemble(kind), assemble(kind, policy=ask(served(task)))
+    for a, b in zip(*[run(strategy, problems, one) for one in models], strict=True):
+        assert b.ended == a.ended != "failed", b.error
+        assert tree(b) == tree(a)
+        scores = [[j.score for _, judged in r.expansions for j in judged] for r in (a, b)]
+        assert scores[1] == pytest.approx(scores[0], abs=CLOSE)
+        assert scores[0]
+        assert a.usage["policy", "evaluate"].calls == b.usage["policy", "evaluate"].calls
+
+
+class Translated:
+    """An engine that knows few words, for judges that use many: yes is good, no is bad."""
+
+    name, parameters = "translated", 0
+
+    def __init__(self, lm, words, chat):
+        self.lm, self.words, self.chat = lm, words[3:], chat
+
+    def _word(self, word):
+        known = {"Yes": "good", "No": "bad"}
+        return known.get(word) or self.words[crc32(word.encode()) % len(self.words)]
+
+    def _text(self, text):
+        return " ".join(self._word(word) for word in text.split())
+
+    def _prompt(self, prompt):
+        turns = [Message(turn.role, self._text(turn.text)) for turn in prompt.messages]
+        return ChatPrompt(turns) if self.chat else " ".join(turn.text for turn in turns)
+
+    async def logprobs(self, texts):
+        pairs = [(self._prompt(prompt), f" {self._text(said)}") for prompt, said in texts]
+        return await self.lm.logprobs(pairs)
+
+
+@pytest.mark.parametrize("route", [Completions(), Chat()], ids=["text", "chat"])
+def test_genrm_by_log_probability(served, route):
+    kind, words = parse("game24", "task"), embedded("game24")._network.vocabulary.words
+    policy = TaskPolicy(embedded("game24"), task=kind, seed=3)
+    roots = [Path(problem) for problem in kind.generate(4, "tune", 5)]
+    paths = [path for family in asyncio.run(policy.extend(roots, 2)) for path in family]
+    scores = []
+    for lm in (embedded("game24"), ask(served("game24"), route)):
+        models = assemble(kind, reward=GenRM(Translated(lm, words, route == Chat())))
+        scores.append(asyncio.run(models.reward.score(paths)))
+    assert scores[1] == pytest.approx(scores[0], abs=1e-4)
+    assert max(scores[0]) - min(scores[0]) > 0.01
+
+
+@pytest.mark.parametrize("route", [Completions(), Chat()], ids=["text", "chat"])
+def test_the_stop_that_ended_a_step_can_be_kept(served, route):
+    steps, _ = prompts("game24")
+    lm = ask(served("game24"), route)
+    ends = []
+    for stop in ((";",), ("(left:", ")"), (" =", ";")):
+        plain = Sampling(temperature=0.7, max_tokens=6, stop=stop)
+        kept = replace(plain, keep_stop=True)
+        seeds = list(range(20))
+        pairs = zip(*[complete(lm, steps[:20], how, seeds) for how in (plain, kept)], strict=True)
+        for a, b in pairs:
+            assert (b.tokens, b.finish) == (a.tokens, a.finish)
+            assert b.logprob == pytest.approx(a.logprob, abs=CLOSE)
+            ended = b.text.removeprefix(a.text)
+            assert a.text + ended == b.text
+            assert ended in (stop if b.finish == "stop" else ("",))
+            ends.append(ended)
+    assert {"", "(left:", " ="} <= set(ends)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -106,6 +106,15 @@ def test_folders_that_could_be_of_several_families(tmp_path, config, families):
         load(str(tmp_path))
 
 
+def test_a_folder_that_is_called_as_a_published_model_is_a_copy_of_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("Qwen/Qwen2.5-Math-PRM-7B", "Gen-Verse/ReasonFlux-PRM-7B"):
+        (tmp_path / name).mkdir(parents=True)
+        config = {"architectures": ["Qwen2ForProcessRewardModel"]}
+        (tmp_path / name / "config.json").write_text(json.dumps(config))
+        assert name_of(read_reward(name)) == f"{PUBLISHED[name].family}(model={name!r})"
+
+
 @pytest.mark.parametrize("text", [None, "{", "[]", "3"])
 def test_folders_that_are_no_models(tmp_path, text):
     if text is not None:
@@ -119,6 +128,8 @@ def test_texts_that_are_no_paths():
         load("x" * 5000)
     with pytest.raises(UnknownName):
         load("nul\0byte")
+    with pytest.raises(UnknownName, match="unknown reward model ''"):
+        read_reward(" ")
 
 
 def test_reward_models_are_named_without_torch():

@@ -65,6 +65,12 @@ def test_the_model_says_how_its_numbers_are_combined(combine, expected):
     assert grader.calls == [[("question q", "abc")]]
 
 
+def test_the_text_under_which_results_are_kept_tells_how_scores_are_combined():
+    texts = [repr(SolutionReward(MeteredSolutions(Grader(combine=c)))) for c in (Last(), Mean())]
+    assert "combine=Last()" in texts[0]
+    assert texts[0].replace("Last()", "Mean()") == texts[1]
+
+
 def test_steps_of_a_process_model_cost_one_reading():
     grader = Grader()
     assert asyncio.run(SolutionReward(grader).steps([path("abc"), path("b")])) == [

@@ -49,6 +49,9 @@ def test_near_is_relative_to_the_reference():
     assert not near("x", "100", 0.5)
     assert near("-99", "-100", 0.01)
     assert not near("99", "-100", 0.01)
+    assert near("20", "20.1%", 0.01)
+    assert not near("20%", "0.002", 0.01)
+    assert not near("0.002", "20%", 0.01)
 
 
 def test_one_of_a_few_words():
@@ -79,12 +82,18 @@ def test_one_of_a_few_words():
         ("1,-2", "1,-2"),
         (r"3\sqrt{2}", r"3\sqrt{2}"),
         (r"\leftarrow", r"\leftarrow"),
+        (r"2 \pi  r", r"2\pi r"),
+        (r"\pi\text{cm}", r"\pi cm"),
+        (r"\sin x + \cos (x)", r"\sin x+\cos(x)"),
+        (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}"),
+        (r"\begin{pmatrix} a \\ b \end{pmatrix}", r"\begin{pmatrix}a\\b\end{pmatrix}"),
         ("$ $", None),
         (".", None),
     ],
 )
 def test_canonical_text(text, form):
     assert latex.canonical(text) == form
+    assert form is None or latex.canonical(form) == form
 
 
 @pytest.fixture
@@ -122,6 +131,18 @@ def test_what_takes_too_long_is_not_equal_and_harms_nothing(maths):
     assert not Maths(seconds=0.3).check(problem("1"), "9^{9^{9^9}}")
     assert time.monotonic() - start < 3
     assert maths.check(problem("x+1"), "1+x")
+
+
+def test_a_late_answer_is_not_taken_for_that_of_the_next_question(maths, monkeypatch):
+    latex.equal("1", "1", 20)
+
+    def interrupted(timeout):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(latex._child()._lines, "get", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        latex.equal("x", "y", 20)
+    assert latex.equal("x+1", "1+x", 20)
 
 
 def test_text_is_never_run(maths, tmp_path):

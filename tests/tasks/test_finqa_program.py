@@ -44,6 +44,7 @@ TABLE = (
         ("table_max(taxes , other, none)", "4"),
         ("add($ 5, const_1000000), subtract(#0, #0)", "0"),
         ("subtract(10, 4), divide(#0, 4), EOF", "1.5"),
+        ("exp(3, 2)", "9"),
     ],
 )
 def test_results(program, result):
@@ -125,6 +126,12 @@ def test_steps_show_results_that_are_worked_out_here():
     assert walked(task, problem, "answer = divide(1, 0)").dead
     assert walked(task, problem, "answer: greater(1, 2)").finished
     assert walked(task, problem, "It is 0.18182.").dead
+    named = walked(task, problem, "divide(200, 1100)", "**answer = #0**")
+    assert (named.finished, task.answer(named)) == (True, "0.18182")
+    assert "Step 2: answer = #0 -> #1 = 0.18182" in task.reward_text(named)
+    assert task.answer(walked(task, problem, "greater(1, 2)", "answer = #0")) == "no"
+    assert walked(task, problem, "divide(200, 1100)", "answer = #1").dead
+    assert walked(task, problem, "divide(200, 1100)", "#0").dead
 
 
 def test_answers_in_words_have_a_tolerance():

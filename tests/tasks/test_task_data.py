@@ -314,6 +314,44 @@ def test_json_without_records(write, text, message):
         read_problems(GSM8K(), write("broken.json", text))
 
 
+def test_json_with_an_object_a_line(write):
+    path = write("lines.json", "\n".join([json.dumps(GSM), "", '{"answer": "7"}']) + "\n")
+    reading = read_problems(GSM8K(), path)
+    assert [problem.meta["source"] for problem in reading.problems] == [f"{path}:1"]
+    assert reading.complaints[0].startswith(f"{path}:3: expected a field 'question'")
+
+
+def test_what_stands_behind_the_end_of_json_is_told(write):
+    reading = read_problems(GSM8K(), write("more.json", json.dumps([GSM]) + " and more"))
+    assert len(reading.problems) == 1
+    assert "behind its end stands 'and more'" in reading.complaints[0]
+
+
+def test_options_may_stand_in_one_line_or_each_in_its_own():
+    asked = "What is both (A) and (B)?"
+    for options in ("A) 4 B) 5 C) 6", "A) 4\nB) 5\nC) 6", "(A) 4 (B) 5 (C) 6"):
+        for between in (" ", "\n"):
+            assert AQuA().parse(f"{asked}{between}{options}").question == (
+                f"{asked}\nA) 4\nB) 5\nC) 6"
+            )
+    tricky = f"{asked}\nA) (A)\nB) (B)\nC) both (A) and (B)"
+    assert AQuA().parse(tricky).question == tricky
+
+
+def test_gold_steps_within_the_limit_lose_nothing(write):
+    record = {
+        "question": "What?",
+        "options": ["A)1", "B)2"],
+        "correct": "B",
+        "rationale": "one\ntwo\nthree\nThe answer is B",
+    }
+    [problem] = read_problems(AQuA(), write("g.jsonl", record)).problems
+    told = ["one", "two", "three", "The answer is B."]
+    assert AQuA().gold_steps(problem) == AQuA(limit=4).gold_steps(problem) == told
+    assert AQuA(limit=2).gold_steps(problem) == ["one", "two\nthree\nThe answer is B."]
+    assert AQuA(limit=1).gold_steps(problem) == ["\n".join(told)]
+
+
 def test_json_that_breaks_off(write):
     path = write("broken.json", '[{"question": "How many are left?"}, {')
     reading = read_problems(GSM8K(), path)
@@ -390,6 +428,11 @@ def test_a_file_that_changes_is_read_again(write):
     write("a.jsonl", *rows(100, start=500))
     os.utime(path, ns=(1, 1))
     assert task.generate(5, "train", 0) != before
+
+
+def test_questions_without_a_page_are_shared_out_too(write):
+    asked = [{"question": f"what is {i} plus {i}?", "answer": 2.0 * i} for i in range(60)]
+    assert min(sizes(FinQA(str(write("f.json", asked))))) > 0
 
 
 def test_no_data_no_split_no_file(tmp_path):

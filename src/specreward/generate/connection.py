@@ -146,7 +146,7 @@ class Connection:
             why = error.__cause__ or error
             raise Failure(
                 f"the connection failed ({type(why).__name__}: {why}): is the server up, and is "
-                "this its URL, with /v1 at its end?"
+                f"{server.url} its URL?"
             ) from error
         except UnicodeDecodeError as error:
             raise Failure(f"expected text in UTF-8: {error}") from error
@@ -180,7 +180,7 @@ class Connection:
         except (TimeoutError, self._library.OpenAIError, Failure, LookupError, TypeError):
             return "the server lists no models there: is this its URL, with /v1 at its end?"
         if model in names:
-            return "the server has the model, but not this route: set route to the other one"
+            return "the server has the model, but not this route: take another"
         close = difflib.get_close_matches(model, names, n=1, cutoff=0.4)
         hint = f"did you mean {close[0]!r}? " if close else ""
         return f"no model {model!r}: {hint}it has: {', '.join(names[:20]) or '(none)'}"

@@ -131,7 +131,7 @@ class Forced:
                 if own != shared:
                     raise meets(self.text, (shared or own).spelt.decode(errors="replace"))
             rest = b"".join([piece.spelt for piece in joint[len(before) :]])
-            if not rest or rest.split() != self.text.encode().split():
+            if not rest or rest.split() != self.text.encode("utf-8", "surrogatepass").split():
                 raise Failure(
                     f"expected the tokens of {self.text[:80]!r}, got some that spell "
                     f"{rest[:80].decode(errors='replace')!r}: the model has no others for it",

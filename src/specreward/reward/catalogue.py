@@ -231,12 +231,12 @@ def load(name: str) -> Scorer:
         UnknownName: There is no such name; the message gives the nearest one.
         InputError: The folder does not say which family it is of.
     """
-    if _is_folder(name):
-        return cast(Scorer, parse(f"{_family(Path(name).expanduser())}({name!r})", "rewardmodel"))
     source = name.partition("@")[0]
-    if source in PUBLISHED:
+    if source in PUBLISHED:  # a folder of that name holds a copy, whose family is known too
         row, revision = published(name)
         return cast(Scorer, parse(row.text(revision), "rewardmodel"))
+    if name and _is_folder(name):
+        return cast(Scorer, parse(f"{_family(Path(name).expanduser())}({name!r})", "rewardmodel"))
     if "/" not in source:
         raise nearest(source, [*_alike(source), *registered("rewardmodel")], "reward model")
     error = nearest(source, _alike(source) or PUBLISHED, "published reward model")

@@ -247,8 +247,8 @@ class Program:
         """What a prompt says of the form."""
         return (
             "Write a program, one operation in each step: add(a, b), subtract(a, b), "
-            "multiply(a, b), divide(a, b), exp(a, b) for a to the power b, greater(a, b) for yes or "
-            "no, and table_max, table_min, table_sum or table_average(name of a row, none). An "
+            "multiply(a, b), divide(a, b), exp(a, b) for a to the power b, greater(a, b) for yes "
+            "or no, and table_max, table_min, table_sum or table_average(name of a row, none). An "
             "argument is a number, const_100 for a number that is not in the text, or #0, #1, ... "
             "for the result of an earlier step. Percentages are parts of 1: 20% is 0.2. Open the "
             'last step with "answer =". The result behind the arrow is worked out for you.'

@@ -55,7 +55,7 @@ def canonical(text: str) -> str | None:
     said = re.sub(r"\\[%$]|\$", lambda match: match.group()[-1].replace("$", ""), said)
     said = re.sub(r"\^\{(\w)\}", r"^\1", re.sub(r"_\{(\w)\}", r"_\1", said))
     said = said.replace("{,}", ",").replace("−", "-")
-    said = re.sub(r"(?<!\\)(\\[a-zA-Z]+)\s+(?=[a-zA-Z])", r"\1\0", said)  # \\pi r is not \\pir
+    said = re.sub(r"(?<!\\)(\\[a-zA-Z]+)\s+(?=[a-zA-Z])", r"\1\0", said)  # \pi r is not \pir
     said = re.sub(r"\s+", "", said).replace("\0", " ")
     if said and _NUMBER.fullmatch(said):
         value = number(re.sub(r"\\frac\{(-?)(\d+)\}\{(\d+)\}", r"\1\2/\3", said))

@@ -2,7 +2,6 @@ import asyncio
 import itertools
 
 import pytest
-from tests.reward.judges.court import BAD, FAIR, GOOD, POOR, QUALITY, path, scores, wired
 
 from specreward.engines import ChatPrompt
 from specreward.errors import InputError, RewardError
@@ -19,6 +18,8 @@ from specreward.reward.judges.tournament import PairReward
 from specreward.spec import name_of, parse
 from specreward.testing import KnownJudge
 from specreward.types import Problem
+
+from .court import BAD, FAIR, GOOD, POOR, QUALITY, path, scores, wired
 
 ALL = [BAD, GOOD, POOR, FAIR]
 LADDER = [0.125, 0.875, 0.375, 0.625]  # the share of the four that each beats, itself a tie

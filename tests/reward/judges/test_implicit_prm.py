@@ -2,13 +2,14 @@ import asyncio
 import math
 
 import pytest
-from tests.reward.judges.court import path, scores, wired
 
 from specreward.engines import ChatPrompt, Scored
 from specreward.errors import InputError, RewardError
 from specreward.reward.aggregate import Last, Minimum, Product
 from specreward.reward.judges import ImplicitPRM
 from specreward.spec import name_of, parse
+
+from .court import path, scores, wired
 
 STEPS = ("so", "far", "good")
 PATH = path(*STEPS)
@@ -100,7 +101,18 @@ def test_other_tokens_are_refused_with_the_reason():
 def test_a_model_is_no_reference_of_itself():
     new, _ = pair()
     with pytest.raises(InputError, match="the ratio of a model to itself is 1"):
-        ImplicitPRM(new, new)
+        wired(ImplicitPRM(new, new))
+
+
+def test_it_is_put_together_without_its_models():
+    """The name of a model on this machine is known when it is loaded, and not before."""
+
+    class Unloaded:
+        @property
+        def name(self):
+            raise AssertionError("loaded")
+
+    ImplicitPRM(Unloaded(), Unloaded())
 
 
 @pytest.mark.parametrize("value", [math.nan, -math.inf, 0.5])

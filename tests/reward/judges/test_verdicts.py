@@ -3,7 +3,6 @@ import math
 import re
 
 import pytest
-from tests.reward.judges.court import BAD, FAIR, GOOD, POOR, QUALITY, path, scores, wired
 
 from specreward.engines import ChatPrompt, Completion, Scored
 from specreward.errors import EngineError, InputError, RewardError
@@ -12,6 +11,8 @@ from specreward.reward.judges import RPRM, Critiques, Direct, GenRM, Votes
 from specreward.spec import name_of, parse
 from specreward.testing import KnownJudge
 from specreward.types import RewardModel, StepScorer
+
+from .court import BAD, FAIR, GOOD, POOR, QUALITY, path, scores, wired
 
 LONG = path("Who knows", "It is even", "2 + 2 = 4")
 
@@ -123,6 +124,16 @@ def test_a_critique_that_is_cut_off_is_drawn_again_then_refused():
     assert len(lm.calls) == 3
     seeds = [seeds[0] for _, seeds, _ in lm.calls]
     assert len(set(seeds)) == 3
+    lm = Texts("Verification: ")
+    with pytest.raises(RewardError, match=r"a whole critique.*2 texts"):
+        run(GenRM(lm, verdict=Critiques(1, tries=2)), [GOOD])
+
+
+def test_a_judgement_that_is_cut_off_has_no_verdict():
+    """What it said on the way there may be the form it was asked for, said over again."""
+    lm = Texts("I shall write: Is the answer correct (Yes/No)? Yes, or else", finish="length")
+    with pytest.raises(RewardError, match=r"expected '\(Yes/No\)\? Yes'.*\(length\)"):
+        run(GenRM(lm, verdict=Votes(2)), [GOOD])
 
 
 def test_votes_are_the_share_of_yes():

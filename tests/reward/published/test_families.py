@@ -119,6 +119,8 @@ def test_an_empty_step_is_refused(family, path, empty):
     model = family.model(path)
     with pytest.raises(RewardError, match="step 2 of 3 is empty"):
         grade(model, (QUESTION, (STEPS[0], empty, STEPS[1])))
+    with pytest.raises(RewardError, match="a solution with a step to score, got none"):
+        grade(model, (QUESTION, ()))
     if family.separator is not None:
         with pytest.raises(RewardError, match="step 1 of 1 is empty"):
             grade(model, (QUESTION, (f" {family.separator} {family.separator}",)))

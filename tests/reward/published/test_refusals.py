@@ -130,6 +130,18 @@ def test_weights_of_another_family():
         grade(published.SequenceClassifier(str(folder("rlhflow_prm"))))
 
 
+def test_a_head_that_cannot_be_read(copied):
+    """Nor is a pickled module taken, which would run its code."""
+    path = copied("reasonflux_prm_1.5b")
+    for damage in (b"no weights", None):
+        if damage is None:
+            torch.save(torch.nn.Linear(32, 1), path / "reward_head.pt")
+        else:
+            (path / "reward_head.pt").write_bytes(damage)
+        with pytest.raises(InputError, match=r"reward_head\.pt: expected a file of weights, got"):
+            grade(published.ReasonFluxPRM(str(path)))
+
+
 def test_a_head_of_another_width(copied):
     path = copied("qwen_prm")
     held = load_file(path / "model.safetensors")

@@ -73,12 +73,6 @@ class ImplicitPRM:
     def __post_init__(self) -> None:
         positive("implicit_prm beta", self.beta)
         rule("implicit_prm combine", self.combine, "last()")
-        if self.lm.name == self.reference.name:
-            raise InputError(
-                f"implicit_prm: expected two different models, got {self.lm.name!r} twice: the "
-                "ratio of a model to itself is 1; reference= takes the model that lm was trained "
-                "from"
-            )
 
     @property
     def names(self) -> list[str]:
@@ -86,7 +80,17 @@ class ImplicitPRM:
         return [self.lm.name, self.reference.name]
 
     def wired(self, wiring: Wiring) -> RewardModel:
-        """The reward model: phases ``score`` (of ``lm``) and ``reference``."""
+        """The reward model: phases ``score`` (of ``lm``) and ``reference``.
+
+        Raises:
+            InputError: The two are the same model.
+        """
+        if self.lm.name == self.reference.name:  # may load them: not before they are needed
+            raise InputError(
+                f"implicit_prm: expected two different models, got {self.lm.name!r} twice: the "
+                "ratio of a model to itself is 1; reference= takes the model that lm was trained "
+                "from"
+            )
         judge = replace(
             self,
             lm=wiring.language_model(self.lm, role="reward"),

@@ -9,8 +9,8 @@ Direct and Critiques: L. Zhang, A. Hosseini, H. Bansal, M. Kazemi, A. Kumar, R. 
 GenRM-CoT).
 
 Differs from the paper: Yes and No share the whole mass, as in R-PRM (arXiv 2503.21295); a critique
-that was cut off before its end, or says nothing, is drawn again. Votes needs no log-probabilities from the engine,
-and knows only k + 1 different scores.
+that was cut off before its end, or says nothing, is drawn again. Votes needs no log-probabilities
+from the engine, and knows only k + 1 different scores.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class EncoderSRM(LocalReward):
     def _reader(cls, weights: Weights, cache_tokens: int, batch_tokens: int) -> Reader:
         from specreward.generate.hf.readers import EncoderReader  # needs torch
 
-        return EncoderReader(weights.model.base_model, batch_tokens=batch_tokens)
+        return EncoderReader(weights.body, batch_tokens=batch_tokens)
 
     @classmethod
     def _head(cls, weights: Weights) -> Callable[[Tensor], Tensor]:

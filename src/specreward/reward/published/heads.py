@@ -111,17 +111,21 @@ def stored(weights: Weights, names: Sequence[str], file: str | None = None) -> M
         file: Look into this file only.
 
     Raises:
-        InputError: One is not there; the message lists what is.
+        InputError: One is not there, and the message lists what is; or a file is damaged.
     """
     found: dict[str, Tensor] = {}
     seen: list[str] = []
     for path in _files(weights, file):
-        with _opened(path) as held:
-            for key in held.keys():  # noqa: SIM118  (no mapping)
-                seen.append(key)
-                for name in names:
-                    if key == name or key.endswith(f".{name}"):
-                        found[name] = held.get_tensor(key).to(weights.device)
+        try:
+            keys, own = _taken(path, names)
+        except Exception as error:  # of two libraries, for many reasons
+            why = str(error).strip().partition("\n")[0][:200]
+            raise InputError(
+                f"{path}: expected a file of weights, got {type(error).__name__}: {why}: fetch it "
+                "again"
+            ) from error
+        seen += keys
+        found |= {name: one.to(weights.device) for name, one in own.items()}
     missing = [name for name in names if name not in found]
     if missing:
         heads = [key for key in seen if "layers." not in key]
@@ -130,6 +134,16 @@ def stored(weights: Weights, names: Sequence[str], file: str | None = None) -> M
             f"{', '.join(heads[:20]) or 'no weights'}: it is of another family of models"
         )
     return found
+
+
+def _taken(path: Path, names: Sequence[str]) -> tuple[list[str], dict[str, Tensor]]:
+    """All names of weights in a file, and those weights that are wanted."""
+    with _opened(path) as held:
+        keys = list(held.keys())
+        places = {
+            name: key for key in keys for name in names if key == name or key.endswith(f".{name}")
+        }
+        return keys, {name: held.get_tensor(key) for name, key in places.items()}
 
 
 class _Held(Protocol):
@@ -179,7 +193,7 @@ def _files(weights: Weights, file: str | None) -> list[Path]:
         if path is None:
             raise InputError(
                 f"{weights.source}: expected a file {file} with the head of the reward model, "
-                "there is none: these weights are of another family"
+                "there is none, or no network to fetch it: are these weights of another family?"
             )
         return [path]
     for whole in ("model.safetensors", "pytorch_model.bin"):

@@ -168,9 +168,7 @@ class LocalReward(ABC):
     def _reader(cls, weights: Weights, cache_tokens: int, batch_tokens: int) -> Reader:
         from specreward.generate.hf.readers import DecoderReader  # needs torch
 
-        return DecoderReader(
-            weights.model.base_model, cache_tokens=cache_tokens, batch_tokens=batch_tokens
-        )
+        return DecoderReader(weights.body, cache_tokens=cache_tokens, batch_tokens=batch_tokens)
 
     # ------------------------------------------------------------------------------ inside
 

@@ -7,8 +7,8 @@
 
 Z. Zhang et al. (2025), "The Lessons of Developing Process Reward Models in Mathematical Reasoning",
 arXiv 2501.07301; the head of ``Qwen/Qwen2.5-Math-7B-PRM800K`` is of C. Zheng et al. (2024),
-"ProcessBench", arXiv 2412.06559. Template, reading and product as on the cards. The cards run
-Python code from the hub; here the head is built from its weights, and none is needed.
+"ProcessBench", arXiv 2412.06559. Template and reading as on the cards, the product as in the paper.
+The cards run Python code from the hub; here the head is built from its weights, and none is needed.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     7B      user: question      assistant: s_1<extra_0>s_2<extra_0>...     chat template
             r_t and head as Qwen2.5-Math-PRM (qwen_prm.py); score = mean_t r_t
-    1.5B    question s_1 (empty line) s_2 ...                              no template
+    1.5B    question and s_1 with nothing between, (empty line) s_2 ...    no template
             score = sigmoid(w h + b), h the hidden state of the last token
 
 J. Zou et al. (2025), "ReasonFlux-PRM: Trajectory-Aware PRMs for Long Chain-of-Thought Reasoning in

@@ -91,8 +91,10 @@ def clean_steps(solution: Solution, ending: re.Pattern[str] | None, name: str) -
         name: The model's, for messages.
 
     Raises:
-        RewardError: A step is empty. A value for nothing would be made up.
+        RewardError: There is no step, or one is empty. A value for nothing would be made up.
     """
+    if not solution.steps:
+        raise RewardError(f"{name}: expected a solution with a step to score, got none")
     steps = []
     for number, text in enumerate(solution.steps, 1):
         step = text.strip()
