@@ -1,7 +1,7 @@
 # make demo   a search on problems made on the spot, with and without the reward model
 # make test   linters, types, layers, then the tests
 # Each makes its own virtual environment first. Change where and with what:
-#   make test VENV=/tmp/env PYTHON=/usr/bin/python3.12 EXTRAS=dev,train
+#   make test VENV=/tmp/env PYTHON=/usr/bin/python3.12 EXTRAS=dev,train,transformers
 
 VENV ?= .venv
 PYTHON ?=

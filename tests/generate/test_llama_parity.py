@@ -221,16 +221,19 @@ def test_words_that_the_model_does_not_know_have_no_score(served, text, words):
 @pytest.mark.parametrize("task", TASKS)
 def test_rap_evaluation_judges_the_same_tree(served, task):
     kind = parse(task, "task")
-    strategy = BFS(2, n=2, temperature=0.8, verify=RapEvaluation())
-    problems = kind.generate(4, "tune", 1)
-    models = assemble(kind), assemble(kind, policy=ask(served(task)))
+    strategy = BFS(2, n=2, verify=RapEvaluation())
+    problems = kind.generate(2, "tune", 1)
+    judges = {"policy": None, "judge": ask(served(task))}
+    models = [assemble(kind, policy=embedded(task), judge=judge) for judge in judges.values()]
     for a, b in zip(*[run(strategy, problems, one) for one in models], strict=True):
         assert b.ended == a.ended != "failed", b.error
         assert tree(b) == tree(a)
-        scores = [[j.score for _, judged in r.expansions for j in judged] for r in (a, b)]
-        assert scores[1] == pytest.approx(scores[0], abs=CLOSE)
-        assert scores[0]
-        assert a.usage["policy", "evaluate"].calls == b.usage["policy", "evaluate"].calls
+        scores, again = [[j.score for _, js in one.expansions for j in js] for one in (a, b)]
+        assert again == pytest.approx(scores, abs=CLOSE)
+        assert len(set(scores)) > 5
+        asked, paid = [one.usage[r, "evaluate"] for r, one in zip(judges, (a, b), strict=True)]
+        assert paid.calls == asked.calls
+        assert paid.tokens > asked.tokens  # each text once for each token, mostly from the cache
 
 
 class Translated:
