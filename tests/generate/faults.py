@@ -58,14 +58,47 @@ class FaultProxy:
             return replace(reply, body=reply.body[: len(reply.body) // 2])
         if fault == "short":
             return replace(reply, cut=len(reply.body) // 2)
-        document = json.loads(reply.body)
-        for name in ("prompt_tokens", "completion_tokens"):
-            self.tokens[name] += document["usage"][name]
-        if fault == "empty":
-            document["choices"] = []
-        elif fault == "nan":
-            document["choices"][-1]["logprobs"]["token_logprobs"][0] = float("nan")
-        else:
+        if fault == "ok":
             self.answered[json.dumps(asked.body, sort_keys=True)] += n
-            return reply
-        return replace(reply, body=json.dumps(document).encode())
+        documents = _documents(reply)
+        for name in ("prompt_tokens", "completion_tokens"):
+            self.tokens[name] += sum(one["usage"][name] for one in documents if "usage" in one)
+        spoilt = [SPOIL.get(fault, lambda one: one)(one) for one in documents]
+        return replace(reply, body=_body(spoilt, reply.kind))
+
+
+def _emptied(document):
+    """Without choices, or without the list that there is instead."""
+    left = {name: value for name, value in document.items() if name != "tokens"}
+    return left | ({"choices": []} if "choices" in document else {})
+
+
+def _nan(document):
+    """With numbers for the first log-probability that are none, or without what tokens spell."""
+    for choice in document.get("choices", []):
+        given = choice.get("logprobs") or {}
+        given.get("token_logprobs", [None])[0] = float("nan")
+        for entry in given.get("content", []):
+            entry["logprob"] = entry["prob"] = float("nan")
+    for token in document.get("tokens", []):
+        del token["piece"]
+    return document
+
+
+SPOIL = {"empty": _emptied, "nan": _nan}
+
+
+def _documents(reply):
+    """The JSON in a reply, or in each piece of a stream."""
+    text = reply.body.decode()
+    if not reply.kind.startswith("text/event-stream"):
+        return [json.loads(text)]
+    lines = [line.removeprefix("data: ") for line in text.splitlines() if line]
+    return [json.loads(line) for line in lines if line != "[DONE]"]
+
+
+def _body(documents, kind):
+    texts = [json.dumps(one) for one in documents]
+    if not kind.startswith("text/event-stream"):
+        return texts[0].encode()
+    return "".join(f"data: {text}\n\n" for text in [*texts, "[DONE]"]).encode()

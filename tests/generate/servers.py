@@ -143,9 +143,18 @@ async def forward(port, asked):
     writer.write("\r\n".join([*lines, "", ""]).encode() + body)
     head = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
     headers = {k: v for k, _, v in (line.partition(": ") for line in head[1:] if line)}
-    reply = await reader.readexactly(int(headers["content-length"]))
+    if "content-length" in headers:
+        reply = await reader.readexactly(int(headers["content-length"]))
+    else:
+        reply = b"".join([chunk async for chunk in _chunks(reader)])
     writer.close()
     return Answer(reply, int(head[0].split(" ")[1]), headers["content-type"])
+
+
+async def _chunks(reader):
+    while size := int(await reader.readline(), 16):
+        yield await reader.readexactly(size)
+        await reader.readline()
 
 
 # ---------------------------------------------------------------------------------- dialects

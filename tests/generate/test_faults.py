@@ -2,20 +2,22 @@
 
 import asyncio
 import json
+from collections import Counter
 
 import pytest
 
 from specreward.assemble import assemble
 from specreward.engines import Sampling
 from specreward.errors import EngineError
-from specreward.generate import VLLM, Backoff, Completions, OpenAI, Processed
+from specreward.generate import VLLM, Backoff, Completions, LlamaCpp, OpenAI, Processed
 from specreward.run import run
 from specreward.search import BFS
 from specreward.seeds import derive
+from specreward.spec import parse
 from specreward.store import Store
 from specreward.testing import OracleReward, ToyLanguageModel, ToyTask
 from specreward.types import Usage
-from specreward.verify import Speculative
+from specreward.verify import RapEvaluation, Speculative
 
 from .faults import FAULTS, FaultProxy
 from .servers import Server, Text, answer, choice, usage
@@ -132,3 +134,38 @@ def test_each_fault_is_named_and_counted(fault, words, billed):
     assert (wasted.calls, wasted.failed) == (3, 3) == (proxy.calls[fault], proxy.calls[fault])
     assert wasted.completion_tokens == (3 if billed else 0)
     assert wasted.prompt_tokens == proxy.tokens["prompt_tokens"]
+
+
+def test_a_real_server_behind_the_faults(served, tmp_path):
+    """llama.cpp samples and scores: nothing is lost, and the results are those without faults."""
+    kind = parse("blocksworld", "task")
+    problems = [one for i, one in enumerate(kind.generate(5, "tune", 4)) if i in (0, 3, 4)]
+    strategy = BFS(2, n=2, verify=RapEvaluation())
+    port = int(served("blocksworld").root.rpartition(":")[2])
+
+    def search(share, name):
+        """Results, those of the first run, and what the proxy saw in it."""
+        quick = [fault for fault in FAULTS if fault != "hang"]
+        proxy = FaultProxy(port, share, seed=2, faults=quick)
+        with Store(tmp_path / name) as store, Server(proxy) as server:
+            retry = Backoff(attempts=2, first=0.001, most=0.1)
+            lm = engine(server, dialect=LlamaCpp(), timeout=20.0, retry=retry)
+            models = assemble(kind, policy=lm, store=store)
+            first = results = run(strategy, problems, models, store=store)
+            seen = Counter(proxy.calls), Counter(proxy.tokens)
+            while any(result.ended == "failed" for result in results):
+                results = run(strategy, problems, models, store=store)
+        return results, first, seen
+
+    clean, _, _ = search(0.0, "clean.db")
+    results, first, (calls, tokens) = search(0.1, "spoiled.db")
+    failed = [result for result in first if result.ended == "failed"]
+    for result in failed:
+        assert result.error.startswith(f"problem {result.problem.id}: EngineError: toy at ")
+        assert "2 attempts; the prompt ends with " in result.error
+    assert all(result.best is not None for result in first if result not in failed)
+    assert len(calls) > 3
+    assert spent(first).tokens == tokens.total() > 300
+    assert spent(first).failed == calls.total() - calls["ok"]
+    told = [[(r.best.path.key, r.ended, len(r.expansions)) for r in rs] for rs in (results, clean)]
+    assert told[0] == told[1]

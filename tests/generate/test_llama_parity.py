@@ -230,7 +230,7 @@ def test_rap_evaluation_judges_the_same_tree(served, task):
         assert tree(b) == tree(a)
         scores, again = [[j.score for _, js in one.expansions for j in js] for one in (a, b)]
         assert again == pytest.approx(scores, abs=CLOSE)
-        assert len(set(scores)) > 5
+        assert len(set(scores)) > 3
         asked, paid = [one.usage[r, "evaluate"] for r, one in zip(judges, (a, b), strict=True)]
         assert paid.calls == asked.calls
         assert paid.tokens > asked.tokens  # each text once for each token, mostly from the cache

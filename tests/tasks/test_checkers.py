@@ -193,6 +193,17 @@ def test_a_function_in_a_file_judges(write):
     QA(checker=checker).validate()
 
 
+def test_a_file_may_hold_what_any_module_may(write):
+    checker = write(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "@dataclass\n"
+        "class Rule:\n    word: str\n"
+        "def check(problem, answer):\n    return answer == Rule('7').word\n"
+    )
+    assert checker.check(problem("1"), "7")
+
+
 def test_a_file_is_run_at_the_first_check_and_once(write, tmp_path):
     mark = tmp_path / "mark"
     checker = write(

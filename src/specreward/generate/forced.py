@@ -25,7 +25,7 @@ from specreward.generate.dialects import Fields
 from specreward.generate.rating import meets
 from specreward.generate.replies import checked, choices_of, objects_of, usage_of
 from specreward.generate.retry import Failure, GivenUp, Retry, persist
-from specreward.generate.routes import Completions, Endpoint
+from specreward.generate.routes import Address, Completions, Endpoint
 
 __all__ = ["Beside", "Forced"]
 
@@ -36,9 +36,6 @@ BIAS = 1000.0
 
 NOTHING = -1e30
 """llama.cpp writes the least 32-bit number for the logarithm of a probability that became 0."""
-
-_RAW = "X-Stainless-Raw-Response"
-"""By this header the client's ``with_raw_response`` asks for a reply as it came."""
 
 _LACKING = (
     "llama_cpp() scores by llama-server's own /tokenize and /apply-template, which are beside /v1: "
@@ -60,9 +57,7 @@ class Beside:
     async def send(self, client: Any, model: str, fields: Fields) -> Any:  # noqa: ANN401
         """POST; the one model of the server is not named."""
         root = str(client.base_url).rstrip("/").removesuffix("/v1")
-        raw = {"headers": {_RAW: "true"}}
-        reply = await client.post(f"{root}/{self.path}", cast_to=object, body=fields, options=raw)
-        return reply.http_response
+        return await Address(f"{root}/{self.path}").send(client, model, fields)
 
 
 class _Piece(NamedTuple):

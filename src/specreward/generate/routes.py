@@ -7,13 +7,16 @@ completions()   POST /completions         the prompt as it stands
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, final
 
 from specreward.engines import ChatPrompt, Message
 from specreward.generate.dialects import Dialect, Fields
 
-__all__ = ["Chat", "Completions", "Endpoint", "Route"]
+__all__ = ["Address", "Chat", "Completions", "Endpoint", "Route"]
+
+_RAW = "X-Stainless-Raw-Response"
+"""By this header the client's ``with_raw_response`` asks for a reply as it came."""
 
 
 class Endpoint(Protocol):
@@ -22,6 +25,24 @@ class Endpoint(Protocol):
     async def send(self, client: Any, model: str, fields: Fields) -> Any:  # noqa: ANN401
         """Make the request; its HTTP response."""
         ...
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """An endpoint that the library does not know.
+
+    Args:
+        url: All of it.
+    """
+
+    url: str = field(kw_only=False)
+
+    async def send(self, client: Any, model: str, fields: Fields) -> Any:  # noqa: ANN401
+        """POST; a model that the server wants named is among the fields."""
+        raw = {"headers": {_RAW: "true"}}
+        reply = await client.post(self.url, cast_to=object, body=fields, options=raw)
+        return reply.http_response
 
 
 class Route(Endpoint, Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Protocol, final
+from typing import Any, Protocol, TypeVar, final
 
 from fastapi import Request
 
@@ -22,7 +22,9 @@ from specreward.serve.schemas import Options
 from specreward.serve.searches import Search, Searches, Stop
 from specreward.types import Result, Task
 
-__all__ = ["ERRORS", "Answering", "Asked", "until_gone"]
+__all__ = ["ERRORS", "Answering", "Asked", "unless_gone"]
+
+T = TypeVar("T")
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorReply, "description": "Something in the request cannot be used."},
@@ -67,8 +69,22 @@ class Asked(Protocol):
         ...
 
 
-async def until_gone(request: Request) -> None:
-    """Wait until the client has closed the connection; the body must have been read."""
+async def unless_gone(request: Request, work: asyncio.Task[T]) -> None:
+    """Wait until some work is done; the body of the request must have been read.
+
+    Raises:
+        Refusal: The client closed the connection first.
+    """
+    gone = asyncio.create_task(_until_gone(request))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+    if not work.done():
+        raise Refusal(GONE, Stop.CLIENT.value)
+
+
+async def _until_gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -110,11 +126,9 @@ class Answering:
         Raises:
             Refusal: It failed, or was stopped.
         """
-        gone = asyncio.create_task(until_gone(request))
         try:
-            await asyncio.wait({search.task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await unless_gone(request, search.task)
         finally:
-            gone.cancel()
             search.stop(Stop.CLIENT)
         return self.result(search)
 
@@ -124,8 +138,6 @@ class Answering:
         Raises:
             Refusal: It failed, or was stopped.
         """
-        if search.stopped is Stop.CLIENT:
-            raise Refusal(GONE, Stop.CLIENT.value)
         if search.task.cancelled():
             raise Refusal(503, "the search was stopped before it began", code="stopping")
         try:

@@ -7,7 +7,7 @@ POST /v1/score              the reward model alone
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import time
 from typing import Any, final
@@ -77,6 +77,7 @@ class Application:
         app.include_router(_health_router(self.searches))
         app.include_router(viewer.router(live, self._archive))
         add_handlers(app)
+        app.openapi = _described(app.openapi)
         self.asgi = app
         app.add_middleware(Door, api_key=service.api_key, most=service.limits.body, metrics=metrics)
 
@@ -94,6 +95,25 @@ def create_app(service: Service) -> FastAPI:
     them at once. Either way their calls and trees are in the store.
     """
     return Application(service).asgi
+
+
+def _described(describe: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """The description with what is wrong in a request as this server says it: 400, not 422."""
+
+    def described() -> dict[str, Any]:
+        found = describe()
+        wrong = {"$ref": "#/components/schemas/ErrorReply"}
+        for verbs in found["paths"].values():
+            for verb in verbs.values():
+                if verb["responses"].pop("422", None) is not None:
+                    content = {"application/json": {"schema": wrong}}
+                    about = {"description": ERRORS[400]["description"], "content": content}
+                    verb["responses"].setdefault("400", about)
+        for name in ("HTTPValidationError", "ValidationError"):
+            found["components"]["schemas"].pop(name, None)
+        return found
+
+    return described
 
 
 def _models_router(service: Service, menu: Menu) -> APIRouter:

@@ -73,10 +73,11 @@ class Door:
         await self._app(scope, replayed, send)
 
     def _check_key(self, scope: Scope) -> None:
-        if self._key is None or scope["path"] in OPEN:
+        path = scope["path"].removeprefix(scope.get("root_path", ""))  # it may be mounted
+        if self._key is None or path in OPEN:
             return
         kind, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
-        known = hmac.compare_digest(key.strip().encode(), self._key)
+        known = hmac.compare_digest(key.strip().encode("latin-1"), self._key)
         if kind.lower() != "bearer" or not known:
             raise Refusal(
                 401,

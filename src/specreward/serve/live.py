@@ -30,7 +30,8 @@ from specreward.types import Candidate, Models, Problem, Result, Strategy, Trace
 __all__ = ["Ended", "LiveSearch", "LiveSearches", "LiveTree", "LiveView", "Watched"]
 
 Ended = Literal["done", "exhausted", "budget", "failed", "cancelled"]
-"""How a search ended; ``cancelled``: whoever asked went away, or the server stopped."""
+"""How a search ended; ``cancelled``: from outside, as whoever asked went away, its time was up,
+or the server stopped."""
 
 CHUNK = 2000
 """Nodes after which an answer is closed, at the next expansion."""

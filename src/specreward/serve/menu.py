@@ -2,9 +2,9 @@
 
     model = name given by the server | text of a strategy | task/either of them
 
-A client's text may name searches and rules, never engines, reward models or files, and its
-numbers are bounded: whoever may ask a question may not make the server read a file or fill its
-memory.
+A client's text may name searches and rules, never engines, reward models, files or what plug-ins
+bring (whatever that does), and its numbers are bounded: whoever may ask a question may not make the
+server read a file or fill its memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import final
 
 from specreward.errors import InputError, nearest
-from specreward.registry import PLUGIN, kind_of, registered
+from specreward.registry import kind_of, registered
 from specreward.serve.refusals import Refusal
 from specreward.spec import name_of, parse
 from specreward.types import Strategy
@@ -24,7 +24,7 @@ __all__ = ["Dish", "Menu"]
 
 _OPEN = (
     *("strategy", "verifier", "proposal", "target", "ratio", "consistency"),
-    *("accept", "redraw", "pick", PLUGIN),
+    *("accept", "redraw", "pick"),
 )
 """Kinds of objects that a client may name."""
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from specreward.ledger import Ledger
 from specreward.serve.limits import Gate
-from specreward.types import Result, Usage
+from specreward.types import Usage
 
 __all__ = ["Metrics"]
 
@@ -52,9 +52,9 @@ class Metrics:
         """A request was answered."""
         self._requests.labels(route, str(status)).inc()
 
-    def searched(self, result: Result, seconds: float, ledger: Ledger | None) -> None:
+    def searched(self, ended: str, seconds: float, ledger: Ledger | None) -> None:
         """A search ended; without a ledger its result was taken from the store."""
-        self._searches.labels("stored" if ledger is None else result.ended).inc()
+        self._searches.labels("stored" if ledger is None else ended).inc()
         if ledger is not None:
             self._seconds.observe(seconds)
             self.spent(ledger.usage)

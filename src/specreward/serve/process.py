@@ -2,7 +2,7 @@
 
 SIGTERM or Ctrl-C   no new connection, no new search; those inside get the grace period, then
                     they are stopped and answered with 503; the process ends with 0 (SIGTERM)
-once more           at once
+Ctrl-C once more    at once
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def listen(host: str, port: int) -> Listening:
         # asyncio sets it only where a socket names its protocol, and these do not.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Listening(sock)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         raise InputError(
             f"cannot listen on {host} port {port}: {error}: give another --host or --port"
         ) from error
@@ -85,10 +85,12 @@ def run_server(
         lifespan="on",
         timeout_graceful_shutdown=int(grace + SPARE),
     )
-    # uvicorn raises the signal again when it has stopped; a stop that was asked for is no failure.
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    server = uvicorn.Server(config)
+    # uvicorn catches signals once it runs, and raises them again when it has stopped: one that
+    # comes before is not lost, and a stop that was asked for is no failure.
+    before = signal.signal(signal.SIGTERM, server.handle_exit)
     try:
-        asyncio.run(_serve(application, uvicorn.Server(config), listening, grace, ready))
+        asyncio.run(_serve(application, server, listening, grace, ready))
     finally:
         signal.signal(signal.SIGTERM, before)
 

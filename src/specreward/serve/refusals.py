@@ -115,6 +115,8 @@ def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         return Refusal(400, "the body is no JSON: " + str(first["ctx"]["error"])).response()
     if first["type"] == "value_error":  # in this package's words
         return Refusal(400, str(first["ctx"]["error"]), param=where or None).response()
-    got = repr(first.get("input"))
-    message = f"{where or 'body'}: {first['msg']}, got {got[:200]}"
+    if isinstance(first.get("input"), bytes):
+        return Refusal(400, "expected the header 'Content-Type: application/json'").response()
+    got = "" if first["type"] == "missing" else f", got {repr(first.get('input'))[:200]}"
+    message = f"{where or 'body'}: {first['msg']}{got}"
     return Refusal(400, message, param=where or None).response()

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from specreward.serve.searches import Search, Stop
+from specreward.serve.searches import Search
 from specreward.types import Candidate, Result, Task, Usage
 
 __all__ = [
@@ -257,7 +257,6 @@ def report(
     cost: dict[str, dict[str, Cost]] = {}
     for (role, phase), spent in result.usage.items():
         cost.setdefault(role, {})[phase] = Cost(**asdict(spent))
-    ended = {None: result.ended, Stop.TIME: "timeout"}.get(search.stopped, "stopped")
     return Report(
         id=search.id,
         task=task.name,
@@ -265,7 +264,7 @@ def report(
         problem=result.problem.id,
         answer=None if best is None else task.answer(best.path),
         score=None if best is None else best.score,
-        ended=ended,
+        ended=search.ended(result),
         error=result.error,
         stored=search.ledger is None,
         candidates=len(result.candidates),

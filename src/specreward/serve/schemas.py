@@ -39,13 +39,17 @@ IGNORED = (
 _SEED = 2**63
 
 Absent = Annotated[Any, Field(description="Without an effect; named in the response.")]
+Unused = Annotated[Any, Field(description="Without an effect.")]
 Refused = Annotated[Any, Field(description="Refused unless it asks for nothing.")]
 
 
 def _encodable(text: str) -> str:
     """Refuse what no file and no response can hold: half of a surrogate pair."""
-    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise InputError(f"expected Unicode text, got half a surrogate pair in {text[:80]!r}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        got = text[max(0, error.start - 20) : error.end + 20]
+        raise InputError(f"expected Unicode text, got half a surrogate pair in {got!r}") from error
     return text
 
 
@@ -267,6 +271,6 @@ class ScoreRequest(_Body):
     solutions: list[SolutionBody] | None = None
     per_step: bool = Field(False, description="With solutions: the score of each step as well.")
 
-    encoding_format: Absent = None
-    priority: Absent = None
-    user: Absent = None
+    encoding_format: Unused = None
+    priority: Unused = None
+    user: Unused = None

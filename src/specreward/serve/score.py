@@ -23,11 +23,11 @@ from fastapi import APIRouter, Request, Response
 from specreward.errors import BudgetExhausted, InputError, SpecRewardError
 from specreward.ledger import Ledger
 from specreward.reward.solutions import SolutionReward
-from specreward.serve.answering import ERRORS, until_gone
+from specreward.serve.answering import ERRORS, unless_gone
 from specreward.serve.limits import Gate
 from specreward.serve.metrics import Metrics
 from specreward.serve.refusals import Refusal, reading
-from specreward.serve.replies import ScoreReply, ScoreRow, usage_reply
+from specreward.serve.replies import ErrorReply, ScoreReply, ScoreRow, usage_reply
 from specreward.serve.schemas import ScoreRequest, SolutionBody
 from specreward.serve.searches import Searches
 from specreward.serve.service import Service
@@ -41,6 +41,7 @@ REWARD = "reward"
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": ScoreReply, "description": "One score for each solution, in order."},
     **ERRORS,
+    504: {"model": ErrorReply, "description": "The reward model took too long."},
 }
 
 
@@ -81,7 +82,7 @@ class _Scoring:
         task = self._service.task
         with reading():
             solutions = _solutions(asked)
-            paths = await asyncio.to_thread(lambda: [_path(one, task, reward) for one in solutions])
+            paths = await asyncio.to_thread(_paths, solutions, task, reward)
         self._searches.check_open()
         self._gate.enter()
         try:
@@ -103,7 +104,12 @@ class _Scoring:
                     if per_step and isinstance(reward, StepScorer):
                         steps = await reward.steps(paths)
         except TimeoutError:
-            raise Refusal(504, f"the reward model took more than {seconds:g} s") from None
+            raise Refusal(
+                504,
+                f"the reward model took more than {seconds:g} s: send fewer solutions, or start "
+                "the server with a larger --timeout",
+                headers={"x-should-retry": "false"},
+            ) from None
         except BudgetExhausted as error:
             raise Refusal(400, f"{error}", code="budget") from error
         except SpecRewardError as error:
@@ -156,6 +162,21 @@ def _split(text: str) -> list[str]:
     return parts
 
 
+def _paths(solutions: Sequence[SolutionBody], task: Task, reward: RewardModel) -> list[Path]:
+    """Solutions as the reward model reads them.
+
+    Raises:
+        InputError: One cannot be read; the message says which, from 0 on as in the response.
+    """
+    paths = []
+    for index, one in enumerate(solutions):
+        try:
+            paths.append(_path(one, task, reward))
+        except InputError as error:
+            raise InputError(f"solution {index}: {error}") from error
+    return paths
+
+
 def _path(solution: SolutionBody, task: Task, reward: RewardModel) -> Path:
     """A solution as the reward model reads it.
 
@@ -184,14 +205,10 @@ def score_router(service: Service, searches: Searches, gate: Gate, metrics: Metr
     async def score(asked: ScoreRequest, request: Request) -> Response:
         """Score solutions, or the steps taken so far."""
         work = asyncio.create_task(scoring(asked))
-        gone = asyncio.create_task(until_gone(request))
         try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise Refusal(499, "the client went away")
+            await unless_gone(request, work)
             reply = work.result()
         finally:
-            gone.cancel()
             work.cancel()
         return Response(reply.model_dump_json(exclude_none=True), media_type="application/json")
 

@@ -45,7 +45,7 @@ class Stop(Enum):
 
 
 @final
-class _Stopped(SpecRewardError):
+class Stopped(SpecRewardError):
     """The search was stopped from outside."""
 
 
@@ -120,6 +120,12 @@ class Search:
         self.stopped = why
         (self.task if self._inner is None else self._inner).cancel()
 
+    def ended(self, result: Result) -> str:
+        """How it ended: as its result says, or ``timeout`` or ``stopped`` from outside."""
+        if self.stopped is None:
+            return result.ended
+        return "timeout" if self.stopped is Stop.TIME else "stopped"
+
     def best(self, result: Result) -> Candidate | None:
         """What to answer with: the chosen candidate, or of a search out of time the best so far."""
         if self.stopped is Stop.TIME:
@@ -154,7 +160,7 @@ class _Stoppable:
             if self.search.stopped is None or task is None:
                 raise
             task.uncancel()
-            raise _Stopped(self.search.stopped.value) from None
+            raise Stopped(self.search.stopped.value) from None
         finally:
             self.search.end()
 
@@ -284,7 +290,7 @@ class Searches:
             finally:
                 timer.cancel()
         seconds = monotonic() - search.started
-        self._metrics.searched(result, seconds, search.ledger)
+        self._metrics.searched(search.ended(result), seconds, search.ledger)
         return result
 
     async def drain(self, grace: float) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -292,10 +293,11 @@ def _function(path: str) -> Callable[[Problem, str], object]:
     file = File(path)
     if not file.is_file():
         raise InputError(f"{path}: expected a Python file with a function check, got no file there")
-    spec = importlib.util.spec_from_file_location(f"_checker_{file.stem}", file)
+    spec = importlib.util.spec_from_file_location(f"checker {path}", file)
     if spec is None or spec.loader is None:
         raise InputError(f"{path}: expected a Python file, got a name that does not end with .py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses, for one, look there
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # a user's code may fail in any way

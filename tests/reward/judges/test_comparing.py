@@ -135,8 +135,11 @@ def test_rrm_reads_the_boxed_name_and_sends_a_system_prompt():
     prompt = judge.calls[0][0][0]
     assert isinstance(prompt, ChatPrompt)
     assert [message.role for message in prompt.messages] == ["system", "user"]
-    with pytest.raises(RewardError, match=r"rrm: expected .boxed\{Assistant 1\}"):
-        run(RRM(Says(*["\\boxed{2}"] * 6)), [GOOD, BAD])
+    with pytest.raises(RewardError, match=r"rrm: expected .boxed\{Assistant 1\}.* of 2 texts"):
+        run(RRM(Says(*["\\boxed{2}"] * 4), tries=2), [GOOD, BAD])
+    other = Says(*texts)
+    run(RRM(other, seed=1), [GOOD, BAD])
+    assert not set(other.calls[0][1]) & set(judge.calls[0][1])
 
 
 def test_rrm_takes_the_majority_of_its_votes_half_of_them_in_each_order():

@@ -87,7 +87,7 @@ def test_an_engine_without_log_probabilities_is_told_of_votes():
 
 def test_critiques_are_drawn_cut_at_their_verdict_and_rated():
     lm = Texts("Fine.\nVerification: ", "Hm.", yes=0.8)
-    values, usage = run(GenRM(lm, verdict=Critiques(2, max_tokens=50)), [GOOD])
+    values, usage = run(GenRM(lm, verdict=Critiques(2, temperature=0.9, max_tokens=50)), [GOOD])
     assert values == [pytest.approx(0.8)]
     assert usage["judge", "critique"].calls == 2
     assert usage["judge", "critique"].completion_tokens == 6
@@ -95,7 +95,7 @@ def test_critiques_are_drawn_cut_at_their_verdict_and_rated():
     [(prompts, seeds, sampling)] = lm.calls
     assert prompts[0] == prompts[1]
     assert seeds[0] != seeds[1]
-    assert (sampling.temperature, sampling.max_tokens) == (0.7, 50)
+    assert (sampling.temperature, sampling.max_tokens) == (0.9, 50)
     assert sampling.stop == ("Is the answer correct (Yes/No)?",)
     begun = [prompt.messages[1].text for prompt, _ in lm.scored[0][::2]]
     assert begun == [
@@ -143,10 +143,10 @@ def test_votes_are_the_share_of_yes():
         "Verification: Is the answer correct (Yes/No)? No",
         "Verification: Is the answer correct (Yes/No)?\nNo",
     )
-    values, usage = run(GenRM(lm, verdict=Votes(4)), [GOOD])
+    values, usage = run(GenRM(lm, verdict=Votes(4, max_tokens=60)), [GOOD])
     assert values == [0.5]
     assert list(usage) == [("judge", "critique")]
-    assert lm.calls[0][2].stop == ()
+    assert (lm.calls[0][2].max_tokens, lm.calls[0][2].stop) == (60, ())
 
 
 def test_votes_find_the_accuracy_of_the_judge():

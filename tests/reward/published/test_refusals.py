@@ -288,6 +288,16 @@ def test_the_step_token_of_an_athena_must_be_given():
 # ----------------------------------------------------------------------- CLoud
 
 
+def test_the_scale_and_the_penalty_of_critiques(monkeypatch):
+    path = str(folder("cloud"))
+    plain = grade(published.CLoud(path, max_tokens=400))
+    wide = grade(published.CLoud(path, max_tokens=400, scale=4))
+    logit = torch.logit(torch.tensor(plain.values[0], dtype=torch.double))
+    assert wide.values == pytest.approx([float((logit / 4).sigmoid())], abs=1e-5)
+    monkeypatch.setattr("specreward.reward.published.cloud.PENALTY", 3.0)
+    assert grade(published.CLoud(path, max_tokens=400)).values != plain.values
+
+
 def test_several_critiques_are_drawn_from_seeds_of_their_own():
     path = str(folder("cloud"))
     many = published.CLoud(path, critiques=3, temperature=1.0, max_tokens=400)

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from specreward.assemble import Engines, wire
-from specreward.engines import Concurrent, Usage
+from specreward.engines import Concurrent
 from specreward.errors import EngineError, InputError, RewardError
 from specreward.ledger import Ledger
 from specreward.reward.aggregate import Mean, Minimum
@@ -255,7 +255,7 @@ def test_an_answer_that_lacks_what_was_asked_is_refused(body):
 def test_a_usage_that_cannot_be_is_a_failure(said):
     with (
         serving(lambda path, request: scored(0.5) | {"usage": said}) as server,
-        pytest.raises(EngineError, match="expected .*(usage|cached tokens).*, got"),
+        pytest.raises(EngineError, match=r"expected .*(usage|cached tokens).*, got"),
     ):
         grade(Score("rm", url=server.url, retry=QUICK), ONE)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, final
 from specreward.checks import whole
 from specreward.engines import Completion, Sampling, Scored
 from specreward.errors import InputError
-from specreward.generate.hf.weights import load
+from specreward.generate.hf.weights import check_settings, load
 
 if TYPE_CHECKING:
     from specreward.generate.hf.decoder import Decoder
@@ -48,7 +48,7 @@ class Transformers:
             accelerator, or else the processor. One device holds the whole model.
         dtype: ``float32``, ``bfloat16``, ``float16``; ``auto`` is the checkpoint's own.
         quantisation: Settings of a quantisation of transformers as pairs, such as
-            ``(("load_in_4bit", True),)``; none loads the weights as they are.
+            ``(("load_in_4bit", True),)``, lists as tuples; none loads the weights as they are.
         trust_remote_code: Run the Python files that come with the checkpoint.
         cache_tokens: Tokens whose keys and values are remembered between calls, at least 0.
         batch_tokens: Most tokens computed side by side, at least 1.
@@ -67,17 +67,9 @@ class Transformers:
     batch_tokens: int = 16_384
 
     def __post_init__(self) -> None:
+        check_settings(self.model, self.quantisation)
         whole("cache_tokens", self.cache_tokens, 0)
         whole("batch_tokens", self.batch_tokens, 1)
-        pairs = isinstance(self.quantisation, tuple) and all(
-            isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
-            for pair in self.quantisation
-        )
-        if not pairs:
-            raise InputError(
-                "quantisation: expected pairs of a setting and its value such as "
-                f"(('load_in_4bit', True),), got {self.quantisation!r}"
-            )
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ of the number format: within 1e-5 of the largest hidden state in float32.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, final
 
@@ -156,8 +157,8 @@ class DecoderReader:
         Returns:
             Of each row the places of its tokens, and how many of them were known.
         """
-        self._tree.begin()
-        try:
+        with self._unbroken():
+            self._tree.begin()
             held = [self._tree.enter(row) for row in rows]
             left = self._tree.fresh
             while left:
@@ -167,9 +168,6 @@ class DecoderReader:
                     self._compute(batch)
                 for one in ready:
                     one.filled = True
-        except BaseException:
-            self._tree.clear()  # stretches are in the tree before they are computed
-            raise
         return held
 
     def release(self) -> None:
@@ -202,15 +200,25 @@ class DecoderReader:
         """
         if not self._tree.trim(len(hidden)):
             return
-        before = len(self._tree.fresh)
-        places, known = self._tree.enter(row)
-        if known < len(places):
-            end = known - len(places)
-            self._put(places[end:], past[end:], hidden[end:])
-        for one in self._tree.fresh[before:]:
-            one.filled = True
+        with self._unbroken():
+            before = len(self._tree.fresh)
+            places, known = self._tree.enter(row)
+            if known < len(places):
+                end = known - len(places)
+                self._put(places[end:], past[end:], hidden[end:])
+            for one in self._tree.fresh[before:]:
+                one.filled = True
 
     # -------------------------------------------------------------- inside
+
+    @contextmanager
+    def _unbroken(self) -> Iterator[None]:
+        """Forget everything if it breaks: stretches are in the tree before they are computed."""
+        try:
+            yield
+        except BaseException:
+            self._tree.clear()
+            raise
 
     def _alone(self, row: Sequence[int], at: Sequence[int]) -> Reading:
         hidden = self.backbone.plain(row)
@@ -247,8 +255,8 @@ class DecoderReader:
         room = len(self._past)
         if self._tree.places > room:
             size = max(self._tree.places, min(2 * room, self._tree.bound + self.batch_tokens))
-            self._past = _grown(self._past, size, past)
-            self._hidden = _grown(self._hidden, size, hidden)
+            grown = _grown(self._past, size, past), _grown(self._hidden, size, hidden)
+            self._past, self._hidden = grown  # both, or neither where there is no memory for them
         index = torch.tensor(places, device=self.backbone.device)
         self._past[index] = past
         self._hidden[index] = hidden.to(self._hidden.dtype)

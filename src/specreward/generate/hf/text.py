@@ -16,7 +16,10 @@ from specreward.errors import InputError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["Texts", "Writing"]
+__all__ = ["DATE", "Texts", "Writing"]
+
+DATE = "26 Jul 2024"
+"""For chat templates that print the day: what is read must not depend on when it is."""
 
 _CONTEXT = 8
 """Tokens of the prompt that are decoded together with the first ones written."""
@@ -96,7 +99,7 @@ class Texts:
         turns = [{"role": message.role, "content": message.text} for message in said]
         try:
             text: str = self._tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=True
+                turns, tokenize=False, add_generation_prompt=True, date_string=DATE
             )
         except Exception as error:  # a template is a program, and raises what it likes
             roles = ", ".join([turn["role"] for turn in turns])

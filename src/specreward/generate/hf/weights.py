@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["AutoClass", "Weights", "body", "load"]
+__all__ = ["AutoClass", "Weights", "body", "check_settings", "load"]
 
 AutoClass = Literal[
     "AutoModel",
@@ -45,6 +44,9 @@ _CONTEXT = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length
 
 _UNUSED = ("pooler.",)
 """Beginnings of names of weights that nothing here reads."""
+
+_TOLD = (".bin", ".jinja", ".json", ".model", ".py", ".safetensors", ".txt")
+"""Ends of names of files that can change what a folder's model reads or writes."""
 
 _BLOCKS, _BLOCK = 64, 1 << 16
 
@@ -106,52 +108,6 @@ class Weights:
                 f"{self.name}: no memory left on {self.device}: lower batch_tokens or cache_tokens"
             ) from error
 
-    def tensors(self, *names: str) -> dict[str, torch.Tensor]:
-        """Single weights of the checkpoint, such as those of a head that no class here has.
-
-        Raises:
-            InputError: The checkpoint has none of that name; the message lists the nearest.
-        """
-        from safetensors import safe_open
-
-        found: dict[str, torch.Tensor] = {}
-        seen: list[str] = []
-        for path in self._files(names):
-            with safe_open(path, framework="pt", device="cpu") as file:
-                seen += file.keys()
-                found |= {name: file.get_tensor(name) for name in names if name in file.keys()}  # noqa: SIM118
-        missing = [name for name in names if name not in found]
-        if missing:
-            heads = [name for name in seen if "layers." not in name and ".h." not in name]
-            raise InputError(
-                f"{self.source}: expected weights named {', '.join(missing)}, the checkpoint has "
-                f"{', '.join(heads[:20]) or 'no file in the safetensors format'}: it is of another "
-                "family of models"
-            )
-        return {name: tensor.to(self.device) for name, tensor in found.items()}
-
-    def _files(self, names: Sequence[str]) -> list[Path]:
-        """The files of a checkpoint that may hold these weights."""
-        index = self._file("model.safetensors.index.json")
-        if index is None:
-            only = self._file("model.safetensors")
-            return [] if only is None else [only]
-        table: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        parts = {table[name] for name in names if name in table} or set(table.values())
-        return [path for part in sorted(parts) if (path := self._file(part)) is not None]
-
-    def _file(self, name: str) -> Path | None:
-        if self.revision is None:
-            path = Path(self.source) / name
-            return path if path.is_file() else None
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError
-
-        try:
-            return Path(hf_hub_download(self.source, name, revision=self.revision))
-        except EntryNotFoundError:
-            return None
-
 
 def body(model: PreTrainedModel) -> PreTrainedModel:
     """A model without its head; itself where it has none."""
@@ -159,6 +115,32 @@ def body(model: PreTrainedModel) -> PreTrainedModel:
     if found is model and model.get_output_embeddings() is not None:
         return model.get_decoder()  # some families name their body as others do not
     return found
+
+
+def check_settings(model: str, quantisation: tuple[tuple[str, Any], ...]) -> None:
+    """Refuse fields that :func:`load` could not read.
+
+    Raises:
+        InputError: The model is no name, or the quantisation no pairs.
+    """
+    if not isinstance(model, str) or not model.strip():
+        raise InputError(
+            "model: expected a folder or a name on the hub such as 'owner/name@revision', got "
+            f"{model!r}"
+        )
+    try:
+        hash(quantisation)
+        pairs = isinstance(quantisation, tuple) and all(
+            isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
+            for pair in quantisation
+        )
+    except TypeError:
+        pairs = False
+    if not pairs:
+        raise InputError(
+            "quantisation: expected pairs of a setting and its value, lists as tuples, such as "
+            f"(('load_in_4bit', True),), got {quantisation!r}"
+        )
 
 
 def load(
@@ -212,17 +194,21 @@ def _load(
     shared = {"revision": revision, "trust_remote_code": trust_remote_code}
     settings: dict[str, Any] = {"dtype": _dtype(dtype)}
     if quantisation:
-        settings["quantization_config"] = dict(quantisation)
+        settings["quantization_config"] = {
+            key: list(value) if isinstance(value, tuple) else value for key, value in quantisation
+        }
     if quantisation or place.type != "cpu":
         settings["device_map"] = {"": str(place)}
+    part = "AutoTokenizer"
     try:
         with _quiet():
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, **shared)
+            part = kind
             model, report = getattr(transformers, kind).from_pretrained(
                 source, output_loading_info=True, **shared, **settings
             )
     except Exception as error:  # of many libraries, for many reasons
-        raise _refusal(name, kind, error) from error
+        raise _refusal(name, part, error) from error
     _check_whole(name, kind, report)
     commit = None if Path(source).is_dir() else str(model.config._commit_hash or revision)
     return Weights(
@@ -239,14 +225,16 @@ def _load(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the progress bars of transformers."""
+    """Without the progress bars of transformers, and its tables of what a checkpoint lacks."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, said = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(said)
         if shown:
             logging.enable_progress_bar()
 
@@ -256,6 +244,11 @@ def _place(name: str) -> tuple[str, str | None]:
     if name and Path(name).expanduser().is_dir():
         return str(Path(name).expanduser()), None
     source, _, revision = name.partition("@")
+    if Path(name).expanduser().is_file():
+        raise InputError(
+            f"no model in {name!r}: expected a folder with config.json, weights and tokeniser, got "
+            "a file"
+        )
     if not source or source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise InputError(
             f"no model in {name!r}: there is no such folder; expected one with config.json and "
@@ -271,9 +264,15 @@ def _device(name: str) -> torch.device:
         mps = "mps" if torch.backends.mps.is_available() else "cpu"
         name = "cuda" if torch.cuda.is_available() else mps
     try:
-        return torch.device(name)
-    except RuntimeError as error:
+        place = torch.device(name)
+    except (RuntimeError, TypeError) as error:
         raise InputError(f"device: expected auto, cpu, cuda or cuda:0, got {name!r}") from error
+    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"device: {name!r} is not there: torch {torch.__version__} sees "
+            f"{torch.cuda.device_count()} such devices here; expected auto or cpu"
+        )
+    return place
 
 
 def _dtype(dtype: str) -> torch.dtype | str:
@@ -282,12 +281,12 @@ def _dtype(dtype: str) -> torch.dtype | str:
     if dtype == "auto":
         return dtype
     found = vars(torch).get(dtype)
-    if not isinstance(found, torch.dtype):
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
         raise InputError(f"dtype: expected auto, float32, bfloat16 or float16, got {dtype!r}")
     return found
 
 
-def _refusal(name: str, kind: str, error: Exception) -> InputError:
+def _refusal(name: str, part: str, error: Exception) -> InputError:
     """One line about a model that cannot be loaded, and what to do."""
     first = str(error).strip().partition("\n")[0][:300]
     if "trust_remote_code" in str(error):
@@ -302,7 +301,10 @@ def _refusal(name: str, kind: str, error: Exception) -> InputError:
             f"model {name!r} is no folder, and not to be had from the hub: {first} (check name, "
             "revision and network; models with a gate need a token: hf auth login)"
         )
-    return InputError(f"model {name!r} cannot be loaded as {kind}: {type(error).__name__}: {first}")
+    return InputError(
+        f"model {name!r} cannot be loaded as {part}: {type(error).__name__}: {first.rstrip(':.')}; "
+        "expected config.json, weights and the files of its tokeniser"
+    )
 
 
 def _check_whole(name: str, kind: str, report: dict[str, Any]) -> None:
@@ -342,7 +344,7 @@ def _digest(folder: Path) -> str:
     """Identifies what a folder holds, by samples of its large files: a copy has the same."""
     digest = hashlib.blake2b(digest_size=6)
     for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.suffix not in (".json", ".safetensors", ".bin", ".model"):
+        if not path.is_file() or path.suffix not in _TOLD:
             continue
         size = path.stat().st_size
         digest.update(f"{path.name} {size}".encode())

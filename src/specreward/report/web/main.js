@@ -26,8 +26,8 @@ function startPages(data) {
     close?.();
     close = null;
     const own = (leaving = new AbortController());
-    const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
     try {
+      const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
       main.setAttribute("aria-busy", "true");
       const closing = await (PAGES[name] ?? homePage)(main, data, rest, own.signal);
       if (own.signal.aborted) closing?.();
@@ -65,6 +65,9 @@ function keyForm(again) {
     "form",
     { class: "key", onsubmit: submit },
     el("h1", null, "This server asks for a key"),
+    stored("sessionStorage", "key")
+      ? el("p", { class: "error", role: "alert" }, "The key that was given is wrong.")
+      : null,
     el("p", null, field, " ", el("button", { type: "submit" }, "Show")),
   );
 }

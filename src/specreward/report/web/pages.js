@@ -2,6 +2,7 @@
 
 const MANY = 500; // lines of a table before it asks whether to go on
 const OFTEN = 2000; // ms between two looks at the searches under way
+const RECENT = 10; // searches that ended, listed until all are asked for
 
 function link(text, target) {
   return el("a", { href: target }, text);
@@ -36,10 +37,13 @@ function fileCard(file) {
 
 /** The searches under way, looked at again and again. */
 async function lookOn(place, data, signal) {
+  let all = false;
   const show = async () => {
     const searches = await data.searches(signal);
     const running = searches.filter((one) => one.ended === null).length;
-    const lines = searches.map((one) => [
+    const listed = searches.filter((one, i) => all || one.ended === null || i < running + RECENT);
+    const focused = place.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    const lines = listed.map((one) => [
       el("span", { class: "two" }, link(one.problem, `#/live/${one.id}`), el("code", null, one.strategy)),
       one.ended ?? el("span", { class: "badge running" }, "searching"),
       short(one.expansions),
@@ -53,6 +57,15 @@ async function lookOn(place, data, signal) {
         ? table(heads, lines, null)
         : el("p", { class: "none" }, "None since the server was started."),
     );
+    if (listed.length < searches.length) {
+      const more = () => {
+        all = true;
+        show().catch(() => {});
+      };
+      const text = `Show all ${searches.length}`;
+      place.append(el("p", null, el("button", { type: "button", onclick: more }, text)));
+    }
+    if (focused) place.querySelector(`a[href="${focused}"]`)?.focus();
   };
   await show();
   const again = setInterval(() => show().catch(() => {}), OFTEN);

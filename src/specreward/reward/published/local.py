@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from specreward.checks import whole
 from specreward.errors import InputError, RewardError
-from specreward.generate.hf.weights import AutoClass, Weights, load
+from specreward.generate.hf.weights import AutoClass, Weights, check_settings, load
 from specreward.reward.aggregate import Aggregate
 from specreward.reward.published.template import Encoded
 from specreward.reward.solutions import Graded, Solution
@@ -87,11 +87,7 @@ class LocalReward(ABC):
     KIND: ClassVar[AutoClass] = "AutoModel"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.model, str) or not self.model.strip():
-            raise InputError(
-                f"model: expected a folder or a name on the hub such as 'owner/name@revision', got "
-                f"{self.model!r}"
-            )
+        check_settings(self.model, self.quantisation)
         whole("cache_tokens", self.cache_tokens, 0)
         whole("batch_tokens", self.batch_tokens, 1)
 

@@ -18,15 +18,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from specreward.errors import InputError, RewardError
+from specreward.generate.hf.text import DATE
 from specreward.reward.solutions import Solution
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
 __all__ = ["Encoded", "Piece", "Turn", "chat", "clean_steps", "encode"]
-
-_DATE = "26 Jul 2024"
-"""For templates that print the day: scores must not depend on when they are asked for."""
 
 _LEFT, _RIGHT = "\ue000", "\ue001"
 
@@ -288,7 +286,7 @@ def _rendered(tokenizer: Tokenizer, messages: Sequence[tuple[str, str]]) -> str:
             [{"role": role, "content": content} for role, content in messages],
             tokenize=False,
             add_generation_prompt=False,
-            date_string=_DATE,
+            date_string=DATE,
         )
     except Exception as error:  # a template is code that may fail in any way
         raise RewardError(

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
-from typing import Any, NamedTuple, cast, final
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from specreward.checks import positive, rule, whole
@@ -24,6 +24,7 @@ from specreward.generate.connection import Connection, Server, connected
 from specreward.generate.dialects import Fields
 from specreward.generate.replies import usage_of
 from specreward.generate.retry import Backoff, Failure, GivenUp, Retry, persist
+from specreward.generate.routes import Address
 from specreward.reward.solutions import Graded, Solution
 
 __all__ = [
@@ -155,7 +156,7 @@ class Remote(ABC):
         self, connection: Connection, target: Target, part: Sequence[Solution]
     ) -> list[Graded]:
         """The answers of one request, after as many attempts as it takes."""
-        post = _Post(target.address)
+        post = Address(target.address)
         fields = self._fields(part)
 
         async def attempt() -> list[Graded]:
@@ -195,20 +196,6 @@ class Target(NamedTuple):
     api: str
     model: str
     lacking: str = ""
-
-
-@final
-@dataclass(frozen=True)
-class _Post:
-    """A request outside of what the library knows, to an address of its own."""
-
-    address: str
-
-    async def send(self, client: Any, model: str, fields: Fields) -> Any:  # noqa: ANN401
-        """POST; the HTTP response."""
-        from httpx import Response  # comes with the library
-
-        return await client.post(self.address, cast_to=Response, body=fields)
 
 
 def _together(failed: Sequence[EngineError], done: Mapping[int, Graded]) -> EngineError:
