@@ -14,7 +14,7 @@ per token to the embedded engine's with its 95 % bootstrap interval over rounds.
 ``logprob_difference`` (nats, a whole step) say how far greedy steps agree with the embedded ones.
 An engine whose library is not installed is left out with a line that says so.
 
-Run:   pip install 'specreward[train,transformers,openai]' gguf xllamacpp
+Run:   pip install 'specreward[train,transformers,openai]' xllamacpp
        python benchmarks/engines.py --rounds 10 --out benchmarks/results/engines.jsonl
 Time:  about two minutes on two cores.
 """

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from specreward.errors import SpecRewardError
 from specreward.generate.network import Config
 from specreward.tasks import arithmetic_text, blocksworld_text, game24_text
 from specreward.train.export import export, read_checkpoint
@@ -190,19 +191,26 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--context", type=int, default=256, help="tokens of prompt and completion")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(words)
-    if args.folder is not None:
-        if args.to == "embedded":
-            parser.error("--folder is a model folder already: add --to gguf or --to hf")
-        convert(args.folder, args.to, args.out)
-        return
-    if None in (args.task, args.kind, args.heads):
+    if args.folder is not None and args.to == "embedded":
+        parser.error("--folder is a model folder already: add --to gguf or --to hf")
+    if args.folder is None and None in (args.task, args.kind, args.heads):
         parser.error("--run needs --task, --kind and --heads")
-    if args.to == "embedded":
+    try:
+        write(args)
+    except (SpecRewardError, OSError) as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+def write(args: argparse.Namespace) -> None:
+    """Write what was asked for."""
+    if args.folder is not None:
+        convert(args.folder, args.to, args.out)
+    elif args.to == "embedded":
         package(args, args.out)
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        package(args, Path(scratch))
-        convert(Path(scratch), args.to, args.out)
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            package(args, Path(scratch))
+            convert(Path(scratch), args.to, args.out)
 
 
 if __name__ == "__main__":

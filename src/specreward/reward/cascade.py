@@ -204,7 +204,7 @@ def _agree(one: float, other: float) -> bool:
 @final
 @dataclass(frozen=True, kw_only=True)
 class CascadeReport:
-    """What a cascade did in some searches, all together.
+    """What a cascade did in some searches, all together; one within another is counted with it.
 
     Args:
         scored: Paths that the small model scored.

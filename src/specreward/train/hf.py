@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specreward.errors import MissingExtra
+from specreward.errors import InputError, MissingExtra
 from specreward.generate.vocabulary import PIECE
 from specreward.train.unpack import Unpacked, unpack
 
@@ -35,7 +35,7 @@ def export_hf(folder: Path, out: Path) -> None:
         out: Where to; made if it is not there.
 
     Raises:
-        InputError: No model folder, or a damaged one.
+        InputError: No model folder, a damaged one, or the same folder to write to.
         MissingExtra: safetensors is not installed.
     """
     try:
@@ -45,6 +45,8 @@ def export_hf(folder: Path, out: Path) -> None:
             "export for transformers needs safetensors: pip install 'specreward[train]'"
         ) from error
     model = unpack(folder)
+    if out.resolve() == folder.resolve():
+        raise InputError(f"expected another folder than {str(folder)!r} to write to: it would be lost")
     out.mkdir(parents=True, exist_ok=True)
     _write(out / "config.json", _config(model))
     _write(out / "tokenizer.json", _tokenizer(model.config.vocabulary))

@@ -130,6 +130,18 @@ def test_weights_of_another_family():
         grade(published.SequenceClassifier(str(folder("rlhflow_prm"))))
 
 
+def test_a_name_knows_the_head_beside_the_weights(copied, tmp_path):
+    path = copied("reasonflux_prm_1.5b")
+    other = tmp_path / "other" / path.name
+    shutil.copytree(path, other)
+    assert published.ReasonFluxPRM(str(path)).name == published.ReasonFluxPRM(str(other)).name
+    another = tmp_path / "another" / path.name
+    shutil.copytree(path, another)
+    head = {name: 2 * one for name, one in torch.load(path / "reward_head.pt").items()}
+    torch.save(head, another / "reward_head.pt")
+    assert published.ReasonFluxPRM(str(path)).name != published.ReasonFluxPRM(str(another)).name
+
+
 def test_a_head_that_cannot_be_read(copied):
     """Nor is a pickled module taken, which would run its code."""
     path = copied("reasonflux_prm_1.5b")

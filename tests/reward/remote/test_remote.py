@@ -486,6 +486,7 @@ def test_kinds_of_numbers():
         lambda: Pooling("m", concurrency=0),
         lambda: Pooling("m", parameters=-1),
         lambda: Pooling("m", retry=None),
+        lambda: Pooling("m", key_env=""),
         lambda: Pooling("m", positive=0.5),
         lambda: Pooling("m", combine=None),
         lambda: Classify("m", positive="x"),

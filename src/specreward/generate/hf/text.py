@@ -48,7 +48,7 @@ class Texts:
         """Tokens of a prompt, with those that the model wants at its beginning.
 
         Raises:
-            InputError: It has no tokens, or the chat template refuses it.
+            InputError: It has no tokens, or the chat template or the tokeniser refuses it.
         """
         ids = self.ids(prompt)
         if not ids:
@@ -111,11 +111,22 @@ class Texts:
 
     def _encode(self, text: str, special: bool) -> list[int]:
         """Tokens of a text; an end that the tokeniser would put after it is left out."""
-        ids: list[int] = self._tokenizer(text, add_special_tokens=special)["input_ids"]
+        ids = self._read(text, special)
         if not special or not ids or ids[-1] != self._tokenizer.eos_token_id:
             return ids
-        bare: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        bare = self._read(text, False)
         return ids if ids[-len(bare) :] == bare and bare else ids[:-1]
+
+    def _read(self, text: str, special: bool) -> list[int]:
+        try:
+            found = self._tokenizer(text, add_special_tokens=special, verbose=False)
+        except Exception as error:  # some have no token for what they do not know
+            raise InputError(
+                f"{self._name}: its tokeniser cannot read {text[:200]!r}: {str(error)[:200]}; take "
+                "a model that was trained on such text"
+            ) from error
+        ids: list[int] = found["input_ids"]
+        return ids
 
     def _apart(self, text: str) -> list[int]:
         """Tokens of a text within another: without the space that some put before a beginning."""

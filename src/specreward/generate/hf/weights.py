@@ -45,7 +45,7 @@ _CONTEXT = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length
 _UNUSED = ("pooler.",)
 """Beginnings of names of weights that nothing here reads."""
 
-_TOLD = (".bin", ".jinja", ".json", ".model", ".py", ".safetensors", ".txt")
+_SUFFIXES = (".bin", ".jinja", ".json", ".model", ".py", ".safetensors", ".txt")
 """Ends of names of files that can change what a folder's model reads or writes."""
 
 _BLOCKS, _BLOCK = 64, 1 << 16
@@ -344,7 +344,7 @@ def _digest(folder: Path) -> str:
     """Identifies what a folder holds, by samples of its large files: a copy has the same."""
     digest = hashlib.blake2b(digest_size=6)
     for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.suffix not in _TOLD:
+        if not path.is_file() or path.suffix not in _SUFFIXES:
             continue
         size = path.stat().st_size
         digest.update(f"{path.name} {size}".encode())

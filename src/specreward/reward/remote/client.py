@@ -77,6 +77,11 @@ class Remote(ABC):
             )
         if parts.username or parts.password:
             raise InputError(f"{kind} url: expected no credentials in it: the key is in key_env")
+        if not isinstance(self.key_env, str) or not self.key_env:
+            raise InputError(
+                f"{kind} key_env: expected the name of an environment variable, got "
+                f"{self.key_env!r}"
+            )
         positive(f"{kind} timeout", self.timeout)
         whole(f"{kind} concurrency", self.concurrency, 1)
         whole(f"{kind} parameters", self.parameters, 0)

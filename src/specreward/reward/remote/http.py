@@ -31,7 +31,8 @@ class HTTPReward(Remote):
     """Scores of any server that answers the JSON above, in [0, 1]; a ``SolutionModel``.
 
     Args:
-        url: Where solutions are posted to; it stands for the weights in the store.
+        url: Where solutions are posted to; it stands for the weights in the store and in messages,
+            so that no secret belongs into it.
         key_env: The environment variable that holds the key, where the server wants one.
         timeout: Longest time of one request, seconds.
         concurrency: Most requests under way at once, at least 1.
