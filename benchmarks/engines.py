@@ -144,8 +144,8 @@ class Transformers(Contract):
 
     def __init__(self, task, folder):
         import torch
-        from specreward.generate.hf.engine import Transformers as Engine
 
+        from specreward.generate.hf import Transformers as Engine
         from specreward.train.hf import export_hf
 
         torch.set_num_threads(1)

@@ -10,8 +10,14 @@ import pytest
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 
 
+NEEDED = {"client": ("openai", "fastapi", "prometheus_client", "uvicorn")}
+"""Libraries of extras, by example."""
+
+
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_it_runs(file: Path) -> None:
+    for library in NEEDED.get(file.stem, ()):
+        pytest.importorskip(library, reason="needs the openai and the serve extra")
     done = subprocess.run(
         [sys.executable, str(file)], capture_output=True, text=True, env=os.environ, check=False
     )

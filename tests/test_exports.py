@@ -32,6 +32,9 @@ def _order(name: str) -> tuple[int, str]:
 def _import(name: str) -> ModuleType:
     if name.startswith("specreward.train"):
         pytest.importorskip("torch", reason="needs the train extra")
+    if name.startswith("specreward.serve."):
+        for library in ("fastapi", "prometheus_client", "uvicorn"):
+            pytest.importorskip(library, reason="needs the serve extra")
     return importlib.import_module(name)
 
 

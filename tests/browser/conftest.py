@@ -15,6 +15,12 @@ from specreward.serve.live import LiveSearches
 from specreward.types import Models
 
 BINARIES = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
+ARGUMENTS = (
+    *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"),
+    *("--disable-background-networking", "--disable-extensions", "--no-first-run"),
+    # One process for all pages: a new one for each page is most of the time of a test.
+    *("--renderer-process-limit=1", "--process-per-site"),
+)
 PATIENCE = 10.0
 
 
@@ -30,7 +36,7 @@ def chromium():
     options = webdriver.ChromeOptions()
     options.binary_location = BINARIES["chromium"]
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+    for argument in ARGUMENTS:
         options.add_argument(argument)
     driver = webdriver.Chrome(options=options, service=Service(BINARIES["chromedriver"]))
     driver.set_script_timeout(PATIENCE)

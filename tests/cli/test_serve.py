@@ -21,10 +21,15 @@ import typer
 pytest.importorskip("fastapi", reason="needs the serve extra")
 pytest.importorskip("uvicorn", reason="needs the serve extra")
 
+from specreward import parse
+from specreward.assemble import Engines
 from specreward.cli import app
 from specreward.errors import MissingExtra
 from specreward.serve import process, replies, schemas
+from specreward.serve.app import Application
+from specreward.serve.service import Service
 from specreward.store import Store
+from specreward.testing import OracleReward, ToyLanguageModel, ToyTask
 
 HERE = Path(__file__).parent
 # The toy policy takes its time, and comes as an engine of a plug-in would.
@@ -131,6 +136,7 @@ def test_a_search_by_hand(tmp_path):
         (("game24", "--timeout", "0"), "timeout"),
         (("game24", "--api-key-env", "NO_SUCH_VARIABLE"), "'NO_SUCH_VARIABLE'"),
         (("game24", "--host", "no.such.host.invalid"), "cannot listen on no.such.host.invalid"),
+        (("game24", "--host", "a" * 64), "give another --host or --port"),
         (("game24", "--store", "/no/such/folder/run.db"), "cannot be written to"),
         (("arithmetic",), "no embedded models for the task 'arithmetic'"),
     ],
@@ -179,6 +185,29 @@ def test_open_to_the_world_without_a_key_is_warned_of(call, monkeypatch):
 LONG = "mcts(simulations=200)"
 
 
+def test_a_signal_before_the_start_is_not_lost():
+    listening = process.listen("127.0.0.1", 0)
+
+    class Early:
+        @property
+        def socket(self):  # asked for just before the server runs
+            os.kill(os.getpid(), signal.SIGTERM)
+            return listening.socket
+
+    task = ToyTask()
+    engines = Engines(policy=ToyLanguageModel(task=task), reward=OracleReward(task=task))
+    served = Service(task=task, engines=engines, strategies={"cot": parse("cot", "strategy")})
+    again = threading.Timer(10, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    again.start()
+    try:
+        process.run_server(Application(served), Early(), 0.0, lambda: None)
+        assert again.is_alive(), "it was stopped by the second signal"
+    finally:
+        again.cancel()
+        again.join()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 def asked_in_the_background(url, text, model):
     replies = []
     thread = threading.Thread(target=lambda: replies.append(ask(url, text, model)))
@@ -190,15 +219,16 @@ def asked_in_the_background(url, text, model):
     return thread, replies
 
 
-def test_told_to_stop_it_lets_searches_end(tmp_path):
+def test_ctrl_c_lets_searches_end(tmp_path):
     with served("--store", tmp_path / "run.db", seconds=0.2) as (process, url, _):
         thread, replies = asked_in_the_background(url, "apple", "bfs(verify=speculative())")
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         thread.join(20)
         [(status, body)] = replies
         assert status == 200
         assert body["specreward"]["ended"] == "done"
-        assert process.wait(20) == 0
+        assert process.wait(20) == 130
+        assert process.stderr.read() == "interrupted\n"
         with pytest.raises(urllib.error.URLError):
             ask(url, "pear")
 
@@ -225,13 +255,6 @@ def test_after_the_grace_searches_are_stopped_and_what_they_found_is_kept(tmp_pa
         assert result.expansions
         assert len(result.expansions) == body["specreward"]["expansions"]
         assert kept.paid()["toy-lm"][0] > 0
-
-
-def test_ctrl_c_ends_it():
-    with served("game24") as (process, _, _):
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
-        assert process.stderr.read() == "interrupted\n"
 
 
 PAGE = (HERE.parents[1] / "docs" / "server.md").read_text(encoding="utf-8")

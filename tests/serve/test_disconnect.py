@@ -1,5 +1,6 @@
 """A client that goes away stops its search, and only its own."""
 
+import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,9 @@ pytest.importorskip("fastapi", reason="needs the serve extra")
 pytest.importorskip("openai", reason="needs the HTTP client of the openai extra")
 
 from specreward import Store
+from specreward.serve.answering import unless_gone
 from specreward.serve.limits import Limits
+from specreward.serve.refusals import Refusal
 
 from . import web
 from .serving import Writer, service, serving, until
@@ -57,8 +60,23 @@ def test_a_client_that_hangs_up_stops_its_search(tmp_path):
         assert kept.expansions
         assert sum([spent.calls for spent in kept.usage.values()]) > 0
         page = web.get(f"{url}/metrics").text
-        assert 'specreward_searches_total{ended="failed"} 1.0' in page
+        assert 'specreward_searches_total{ended="stopped"} 1.0' in page
         assert 'route="/v1/chat/completions",status="499"} 1.0' in page
+
+
+def test_a_client_that_leaves_before_the_work_is_done_gets_no_answer():
+    class Gone:
+        async def receive(self):
+            return {"type": "http.disconnect"}
+
+    async def main():
+        work = asyncio.create_task(asyncio.sleep(5))
+        with pytest.raises(Refusal) as refusal:
+            await unless_gone(Gone(), work)
+        work.cancel()
+        return refusal.value.status
+
+    assert asyncio.run(main()) == 499
 
 
 def test_a_client_that_leaves_a_stream_stops_its_search():

@@ -9,6 +9,7 @@ openai = pytest.importorskip("openai", reason="needs the HTTP client of the open
 
 from specreward import Store  # noqa: E402
 from specreward.errors import InputError  # noqa: E402
+from specreward.registry import PLUGIN  # noqa: E402
 from specreward.serve.menu import Menu  # noqa: E402
 from specreward.serve.service import Service  # noqa: E402
 from specreward.spec import parse  # noqa: E402
@@ -109,7 +110,13 @@ def test_a_body_without_its_type_is_refused(url):
         content=json.dumps(CHAT).encode(),
         headers={"content-type": "text/plain"},
     )
-    refused(reply, 400)
+    refused(reply, 400, "'Content-Type: application/json'")
+
+
+def test_what_is_missing_is_named_without_the_rest(url):
+    error = refused(post(url, {"model": BFS}), 400, "messages: Field required")
+    assert BFS not in error["message"]
+    assert error["param"] == "messages"
 
 
 def test_text_completions_take_one_prompt(url):
@@ -198,6 +205,16 @@ def test_a_service_refuses_nonsense():
         Service(task=service().task, engines=service().engines, strategies={})
     with pytest.raises(InputError, match="an empty one"):
         service(api_key="  ")
+
+
+def test_a_client_may_not_name_what_a_plugin_brings(monkeypatch):
+    """Its kind is not known before it is loaded: it could be an engine, or read a file."""
+    monkeypatch.setattr("specreward.serve.menu.registered", lambda kind=None: ("bfs", "alien"))
+    monkeypatch.setattr("specreward.serve.menu.kind_of", {"bfs": "strategy", "alien": PLUGIN}.get)
+    menu = Menu("toy", {}, 100)
+    for text in ("bfs(verify=alien())", "alien", "bfs(verify=(alien,))"):
+        with pytest.raises(InputError, match="got 'alien', a plugin"):
+            menu.read(text)
 
 
 def test_numbers_of_a_menu_are_bounded_and_served_ones_are_not():

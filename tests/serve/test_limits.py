@@ -10,10 +10,12 @@ import pytest
 pytest.importorskip("fastapi", reason="needs the serve extra")
 pytest.importorskip("openai", reason="needs the HTTP client of the openai extra")
 
+from fastapi import FastAPI
+
 from specreward import Budget, Store
 from specreward.errors import InputError
 from specreward.prices import Price, Prices
-from specreward.serve.app import Application
+from specreward.serve.app import Application, create_app
 from specreward.serve.limits import Gate, Limits
 from specreward.serve.refusals import Refusal
 
@@ -52,6 +54,21 @@ def test_without_the_key_nothing_is_told(locked, header):
 def test_a_key_that_is_no_ascii_is_wrong_too(locked):
     reply = web.get(f"{locked}/metrics", headers={"Authorization": b"Bearer s3cr\xe9t"})
     assert reply.status_code == 401
+
+
+def test_a_key_may_be_any_text():
+    with serving(service(api_key="clé")) as url:
+        headers = {"Authorization": "Bearer clé".encode()}
+        assert web.get(f"{url}/metrics", headers=headers).status_code == 200
+
+
+def test_a_server_within_another_is_open_at_the_same_places():
+    testclient = pytest.importorskip("fastapi.testclient", reason="needs an HTTP client")
+    outside = FastAPI()
+    outside.mount("/inside", create_app(service(api_key="s3cret")))
+    with testclient.TestClient(outside) as client:
+        for path, status in (("/", 200), ("/healthz", 200), ("/metrics", 401), ("/api/live", 401)):
+            assert client.get(f"/inside{path}").status_code == status
 
 
 def test_with_the_key(locked):

@@ -54,7 +54,7 @@ def possible(body):
 
 @schema.parametrize()
 @settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     database=None,
@@ -78,3 +78,16 @@ def test_every_route_is_described():
         "/healthz",
         "/metrics",
     }
+
+
+def test_what_is_wrong_is_described_in_the_servers_own_form():
+    described = create_app(service()).openapi()
+    replies = [one["responses"] for verbs in described["paths"].values() for one in verbs.values()]
+    assert not any("422" in one for one in replies)
+    assert {
+        schema["schema"]["$ref"].rpartition("/")[2]
+        for one in replies
+        if "400" in one
+        for schema in one["400"]["content"].values()
+    } == {"ErrorReply"}
+    assert not any("ValidationError" in name for name in described["components"]["schemas"])

@@ -91,6 +91,7 @@ def test_solutions_by_their_steps(url):
         ({"text_1": ["a", "b"], "text_2": ["c"]}, 400, "got 2 and 1"),
         ({"text_1": "apple", "text_2": " \n "}, 400, "an empty text"),
         ({"text_1": "apple", "text_2": "zebra"}, 400, "step 1, 'zebra': it breaks the rules"),
+        ({"text_1": "apple", "text_2": [RIGHT[0], "x"]}, 400, "solution 1: step 1, 'x'"),
         ({"text_1": "apple", "text_2": "\n".join(RIGHT + "a")}, 400, "after the end"),
         ({"text_1": "", "text_2": "a"}, 400, "an empty line"),
         ({"solutions": [{"question": "apple", "steps": []}]}, 400, "solutions.0.steps"),
@@ -166,7 +167,9 @@ def test_faults_and_limits():
         assert reply.status_code == 400
         assert "budget" in reply.json()["error"]["message"]
     with serving(service(reward=Slow(), limits=Limits(seconds=0.1))) as url:
-        assert score(url, **body).status_code == 504
+        reply = score(url, **body)
+        assert reply.status_code == 504
+        assert reply.headers["x-should-retry"] == "false"
     with serving(service(reward=Slow(), limits=Limits(searches=1, queue=0))) as url:
         with pytest.raises(web.TimeoutException):
             web.post(f"{url}/v1/score", json=body, timeout=0.3)

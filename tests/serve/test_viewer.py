@@ -5,19 +5,22 @@ import asyncio
 import pytest
 from report.searches import SPECULATIVE, Checked, failed, run_file, small
 
-from specreward.assemble import assemble
+from specreward.assemble import wire
 from specreward.errors import BudgetExhausted, InputError
 from specreward.ledger import Ledger
 from specreward.report.archive import Archive
 from specreward.run import run_async
 from specreward.search import BFS
 from specreward.serve.live import CHUNK, LiveSearches
-from specreward.spec import name_of, parse
+from specreward.spec import name_of
 from specreward.store import Store
+from specreward.testing import ToyTask
 from specreward.types import Judgement, Models, Path, Problem, Step, Trace
 from specreward.verify import Speculative
 
 fastapi = pytest.importorskip("fastapi", reason="needs the serve extra")
+
+from .serving import service  # noqa: E402
 
 
 class Scripted:
@@ -132,15 +135,16 @@ def test_a_cancelled_search_is_over():
 def test_a_watched_strategy_searches_as_the_strategy_itself(tmp_path):
     """Same results in the same run of a store; its rule gives the reasons, its account the cost."""
     strategy = BFS(verify=Speculative())
-    task = parse("game24", "task")
+    task, engines = ToyTask(), service().engines
     problems = task.generate(3, "test", 0)
     live = LiveSearches()
 
     async def main(store):
-        plain = await run_async(strategy, problems, assemble(task))
+        models = wire(task, engines)
+        plain = await run_async(strategy, problems, models)
         watched = live.watch(strategy)
         label = name_of(strategy)
-        return plain, await run_async(watched, problems, assemble(task), store=store, label=label)
+        return plain, await run_async(watched, problems, models, store=store, label=label)
 
     with Store(tmp_path / "run.db") as store:
         plain, seen = asyncio.run(main(store))

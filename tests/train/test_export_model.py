@@ -11,6 +11,8 @@ safetensors = pytest.importorskip("safetensors.numpy", reason="the train extra i
 
 from specreward.train.unpack import unpack  # noqa: E402
 
+ABOUT = ("--task", "game24", "--kind", "policy", "--heads", 6)
+
 
 @pytest.fixture
 def main(monkeypatch):
@@ -39,7 +41,7 @@ def test_a_run_by_way_of_a_model_folder(main, tmp_path):
     trained = unpack(MODELS / "game24-policy").weights
     safetensors.save_file(dict(trained), run / "model.safetensors")
     (run / "log.jsonl").write_text(json.dumps({"step": 1, "minutes": 1.0, "loss": 1.0}) + "\n")
-    about = ("--run", run, "--task", "game24", "--kind", "policy", "--heads", 6)
+    about = ("--run", run, *ABOUT)
     main(*about, "--to", "gguf", "--out", tmp_path / "run.gguf")
     main(*about, "--to", "hf", "--out", tmp_path / "run-hf")
     main("--folder", MODELS / "game24-policy", "--to", "gguf", "--out", tmp_path / "folder.gguf")
@@ -48,6 +50,12 @@ def test_a_run_by_way_of_a_model_folder(main, tmp_path):
     for file in (tmp_path / "hf").iterdir():
         assert (tmp_path / "run-hf" / file.name).read_bytes() == file.read_bytes()
     assert not (tmp_path / "card.md").exists()
+
+
+def test_what_cannot_be_read_is_said_in_one_line(main, tmp_path):
+    for source in (["--folder", tmp_path], ["--run", tmp_path, *ABOUT]):
+        with pytest.raises(SystemExit, match=r"^error: [^\n]+$"):
+            main(*source, "--to", "hf", "--out", tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,14 @@ def test_no_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_model_folder_is_not_written_over(tmp_path):
+    export(tiny.weights(), tiny.WORDS, tmp_path, name="tiny", task="letters", heads=2)
+    before = (tmp_path / "config.json").read_bytes()
+    with pytest.raises(InputError, match="expected another folder"):
+        export_hf(tmp_path, tmp_path / ".")
+    assert (tmp_path / "config.json").read_bytes() == before
+
+
 def test_transformers_computes_the_same_law(tmp_path, transformers):
     assert law(transformers, write(tmp_path, tiny.weights())) == pytest.approx(
         tiny.law(TOKENS), abs=1e-4

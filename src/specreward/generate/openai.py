@@ -286,8 +286,8 @@ class OpenAI:
         if sampling.stop and sampling.keep_stop and not self.dialect.names_stop:
             raise InputError(
                 "expected keep_stop=False: a server of the dialect "
-                f"{kind} takes the stop text away and does not say whether there was one; vllm() "
-                "and sglang() do"
+                f"{kind} takes the stop text away and does not say whether there was one; vllm(), "
+                "sglang() and llama_cpp() do"
             )
 
 

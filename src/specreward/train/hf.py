@@ -46,7 +46,9 @@ def export_hf(folder: Path, out: Path) -> None:
         ) from error
     model = unpack(folder)
     if out.resolve() == folder.resolve():
-        raise InputError(f"expected another folder than {str(folder)!r} to write to: it would be lost")
+        raise InputError(
+            f"expected another folder than {str(folder)!r} to write to: it would be lost"
+        )
     out.mkdir(parents=True, exist_ok=True)
     _write(out / "config.json", _config(model))
     _write(out / "tokenizer.json", _tokenizer(model.config.vocabulary))

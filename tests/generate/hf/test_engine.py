@@ -77,8 +77,9 @@ def near(found, expected):
 # ------------------------------------------------------------------------------ what is sampled
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("temperature", [0.0, 0.8])
+@pytest.mark.parametrize(
+    ("family", "temperature"), [*[(family, 0.8) for family in FAMILIES], ("qwen2", 0.0)]
+)
 def test_each_token_is_drawn_from_the_law_of_one_whole_forward(family, temperature):
     lm = engine(family)
     words = load(folder(family)).tokenizer
@@ -123,7 +124,7 @@ def test_a_draw_is_the_inverse_of_the_cumulative_law():
 # ------------------------------------------------------------------------------ what has no say
 
 
-@pytest.mark.parametrize("family", ["qwen2", "gpt2", "mistral", "gemma2", "mamba"])
+@pytest.mark.parametrize("family", ["mistral", "mamba"])  # side by side, one by one
 def test_company_and_order_do_not_matter(family):
     lm = engine(family)
     prompts, seeds = PROMPTS * 3, list(range(12))
@@ -134,7 +135,7 @@ def test_company_and_order_do_not_matter(family):
     assert len({c.text for c in together[:4]}) == 4
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(cache_tokens=st.integers(0, 60), batch_tokens=st.integers(1, 200))
 def test_bounds_do_not_matter(cache_tokens, batch_tokens):
     bounded = fresh(cache_tokens=cache_tokens, batch_tokens=batch_tokens)
@@ -190,7 +191,7 @@ def test_without_any_cache_every_token_is_computed_anew(caplog):
 def test_a_stop_cuts_the_text_where_it_stands(family):
     (free,) = complete(engine(family), ["The sum is"], [3])
     assert len(free.text) >= 6
-    for start in range(1, len(free.text) - 2, 3):
+    for start in range(1, len(free.text) - 2, 5):
         stop = free.text[start : start + 2]
         first = free.text.find(stop)
         law = Sampling(temperature=0.8, max_tokens=10, stop=("never", stop))
@@ -249,10 +250,10 @@ def test_a_prompt_is_read_once_for_all_its_samples():
     assert again[0].cached_tokens == length
 
 
-@pytest.mark.parametrize("family", ["qwen2", "mistral"])
-def test_what_was_written_is_not_read_again(family):
+def test_what_was_written_is_not_read_again():
     from .test_readers import Counted
 
+    family = "mistral"  # longer than its window
     decoder = fresh(family)
     prompts, seeds = PROMPTS[:3] * 2, range(6)
     with Counted(decoder.reader.backbone.module) as count:
@@ -287,8 +288,9 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("style", ["bytes", "spaces"])
+@pytest.mark.parametrize(
+    ("family", "style"), [*[(family, "bytes") for family in FAMILIES], ("qwen2", "spaces")]
+)
 def test_scores_are_the_sums_of_one_whole_forward(family, style):
     lm = engine(family, style=style)
     for texts in (PAIRS, PAIRS[::-1]):
@@ -397,11 +399,14 @@ def test_settings_reach_the_model():
         ({"batch_tokens": 0}, "batch_tokens"),
         ({"quantisation": ("load_in_4bit", True)}, "quantisation: expected pairs"),
         ({"quantisation": "4bit"}, "quantisation: expected pairs"),
+        ({"quantisation": (("skip", ["lm_head"]),)}, "lists as tuples"),
+        ({"model": ""}, "model: expected a folder or a name on the hub"),
+        ({"model": 3}, "model: expected a folder or a name on the hub"),
     ],
 )
 def test_settings_out_of_range_are_refused(fields, words):
     with pytest.raises(InputError, match=words):
-        Transformers("x", **fields)
+        Transformers(**{"model": "x"} | fields)
 
 
 @pytest.mark.parametrize(
@@ -453,6 +458,28 @@ def test_outputs_that_are_no_numbers_are_an_engine_error(tmp_path):
         asyncio.run(lm.logprobs([("The", " sum")]))
 
 
+def test_what_could_not_be_kept_is_not_taken_for_read(monkeypatch):
+    """Memory runs out just when the text that was written is to join the prefixes."""
+    decoder, put, read = fresh(), DecoderReader._put, []
+
+    def full(self, places, past, hidden):
+        read.append(len(places))
+        if len(read) == 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        put(self, places, past, hidden)
+
+    monkeypatch.setattr(DecoderReader, "_put", full)
+    with pytest.raises(EngineError, match="no memory left"):
+        decoder.weights.do(decoder.complete, ["The sum is"], [3], FREE)
+    assert len(decoder.reader) == 0
+    monkeypatch.undo()
+    ids = decoder.texts.prompt("The sum is")
+    row = [*ids, *naive("qwen2", ids, 3, FREE)[0]]
+    (reading,) = decoder.reader.read([row], [range(len(row))])
+    exact = tiny.hidden(tiny.network(), row)
+    assert (reading.hidden - exact).abs().max() <= 1e-5 * exact.abs().max()
+
+
 def test_the_event_loop_goes_on_while_the_model_works():
     lm, threads = engine(), []
     hook = load(folder()).body.register_forward_pre_hook(
@@ -477,7 +504,7 @@ def test_the_event_loop_goes_on_while_the_model_works():
 # ------------------------------------------------------------------------------ head
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ["qwen2", "gemma2"])  # gemma2 caps its logits
 def test_the_head_gives_what_the_whole_model_gives(family):
     model = tiny.network(family)
     with torch.no_grad():

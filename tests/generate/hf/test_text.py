@@ -53,6 +53,16 @@ def test_a_prompt_without_tokens_is_refused():
     assert texts("spaces").prompt("") == [1]
 
 
+def test_what_the_tokeniser_cannot_read_is_refused():
+    import tokenizers
+    import transformers
+
+    raw = tokenizers.Tokenizer(tokenizers.models.WordLevel({"<pad>": 0, "the": 1}, unk_token=""))
+    words = transformers.PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>")
+    with pytest.raises(InputError, match=r"tiny: its tokeniser cannot read 'a sum'"):
+        Texts(words, "tiny").prompt("a sum")
+
+
 def test_a_conversation_goes_through_the_template():
     chat = Texts(CHAT, "tiny")
     ids = chat.prompt(ChatPrompt(ASKED))
@@ -83,6 +93,15 @@ def test_an_unfinished_answer_is_continued_as_it_stands(begun):
         turns.append({"role": "assistant", "content": begun})
         text = CHAT.apply_chat_template(turns, tokenize=False, continue_final_message=True)
         assert text == joined
+
+
+def test_what_is_read_does_not_depend_on_the_day():
+    words = tiny.tokenizer("bytes")
+    words.chat_template = (
+        "{% if date_string is not defined %}{% set date_string = strftime_now('%d %b %Y') %}"
+        "{% endif %}{{ date_string }}"
+    )
+    assert words.decode(Texts(words, "tiny").prompt(ChatPrompt(ASKED))) == "26 Jul 2024"
 
 
 def test_without_a_template_a_conversation_is_its_text():

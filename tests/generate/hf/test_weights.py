@@ -1,5 +1,6 @@
 import asyncio
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,8 @@ def test_the_name_is_that_of_the_content(tmp_path):
     data[-5] ^= 1
     weights.write_bytes(data)
     assert load(str(other), device="cpu").name.partition("@")[2] != here
+    (copied(tmp_path, "chat") / "chat_template.jinja").write_text("{{ messages }}")
+    assert load(str(tmp_path / "chat"), device="cpu").name.partition("@")[2] != here
 
 
 def test_the_number_format_is_the_checkpoints_or_the_one_asked_for():
@@ -59,14 +62,17 @@ def test_the_number_format_is_the_checkpoints_or_the_one_asked_for():
     half = load(tiny.folder(), dtype="bfloat16")
     assert half.model.dtype == torch.bfloat16
     assert half.name.endswith(" bfloat16")
-    with pytest.raises(InputError, match="dtype: expected auto, float32"):
-        load(tiny.folder(), dtype="float31")
+    for wrong in ("float31", "int32"):
+        with pytest.raises(InputError, match="dtype: expected auto, float32"):
+            load(tiny.folder(), dtype=wrong)
 
 
 def test_the_device_is_passed_through():
     assert str(load(tiny.folder(), device="cpu").model.device) == "cpu"
     with pytest.raises(InputError, match="device: expected"):
         load(tiny.folder(), device="toaster")
+    with pytest.raises(InputError, match=r"'cuda:99' is not there: torch .* sees \d+"):
+        load(tiny.folder(), device="cuda:99")
 
 
 @pytest.mark.parametrize(("family", "table"), [("qwen2", 440 * 32), ("gpt2", 0)])
@@ -80,30 +86,6 @@ def test_the_context_is_read_from_the_configuration(family, context):
     assert load(tiny.folder(family)).context == context
 
 
-# ------------------------------------------------------------------------------ single weights
-
-
-def test_single_weights_can_be_had():
-    one = load(tiny.folder(), "AutoModel", device="cpu")
-    found = one.tensors("lm_head.weight", "model.norm.weight")
-    assert torch.equal(found["lm_head.weight"], tiny.network().lm_head.weight)
-    assert torch.equal(found["model.norm.weight"], one.model.norm.weight)
-    with pytest.raises(InputError, match=r"weights named v_head.weight.*lm_head.weight"):
-        one.tensors("v_head.weight")
-
-
-def test_single_weights_are_found_in_a_checkpoint_of_several_files(tmp_path):
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(Path(tiny.folder()) / name, tmp_path)
-    tiny.network().save_pretrained(tmp_path, max_shard_size="60KB")
-    assert len(list(tmp_path.glob("model-*.safetensors"))) > 1
-    one = load(str(tmp_path), "AutoModel", device="cpu")
-    found = one.tensors("lm_head.weight")
-    assert torch.equal(found["lm_head.weight"], tiny.network().lm_head.weight)
-    with pytest.raises(InputError, match="v_head"):
-        one.tensors("v_head.weight")
-
-
 # ------------------------------------------------------------------------------ refusals
 
 
@@ -111,6 +93,12 @@ def test_single_weights_are_found_in_a_checkpoint_of_several_files(tmp_path):
 def test_a_folder_that_is_not_there_is_refused(name):
     with pytest.raises(InputError, match="there is no such folder"):
         load(name)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    with pytest.raises(InputError, match=r"model.gguf': expected a folder .* got a file"):
+        load(str(tmp_path / "model.gguf"))
 
 
 def test_a_name_that_is_not_in_the_cache_is_refused_without_network(monkeypatch):
@@ -161,6 +149,20 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     (folder / "config.json").unlink()
     with pytest.raises(InputError, match="cannot be loaded"):
         load(str(folder), "AutoModel")
+    with pytest.raises(InputError, match=r"as AutoTokenizer: .*; expected .* files of its token"):
+        load(str(tmp_path))
+
+
+def test_nothing_is_said_of_weights_that_are_not_wanted(tmp_path):
+    said = []
+    handler = logging.Handler()
+    handler.emit = said.append
+    logging.getLogger("transformers").addHandler(handler)
+    before = transformers.utils.logging.get_verbosity()
+    load(str(copied(tmp_path)), "AutoModel")  # without the head that the checkpoint has
+    logging.getLogger("transformers").removeHandler(handler)
+    assert [record.getMessage() for record in said] == []
+    assert transformers.utils.logging.get_verbosity() == before
 
 
 def test_quantisation_is_passed_through(monkeypatch):
@@ -171,10 +173,11 @@ def test_quantisation_is_passed_through(monkeypatch):
         raise ImportError("bitsandbytes is not here\nat all")
 
     monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", fake)
-    four = (("load_in_4bit", True), ("bnb_4bit_quant_type", "nf4"))
+    four = (("load_in_4bit", True), ("bnb_4bit_quant_type", "nf4"), ("skip", ("lm_head",)))
     with pytest.raises(InputError, match=r"needs another library: bitsandbytes is not here$"):
         load(tiny.folder(), quantisation=four, device="cpu")
-    assert asked["quantization_config"] == {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+    found = asked["quantization_config"]
+    assert found == {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "skip": ["lm_head"]}
     assert asked["device_map"] == {"": "cpu"}
     with pytest.raises(InputError):
         load(tiny.folder(), dtype="float16", device="cpu")

@@ -112,10 +112,6 @@ class DecoderReader:
         """Whether prefixes are reused."""
         return self.backbone.cuttable
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._tree.clear()
-
     @torch.inference_mode()
     def read(self, rows: Sequence[Sequence[int]], at: Sequence[Sequence[int]]) -> list[Reading]:
         """Hidden states of each row, ``[R]``, in order; see :class:`Reader`.

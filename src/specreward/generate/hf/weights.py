@@ -45,7 +45,7 @@ _CONTEXT = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length
 _UNUSED = ("pooler.",)
 """Beginnings of names of weights that nothing here reads."""
 
-_SUFFIXES = (".bin", ".jinja", ".json", ".model", ".py", ".safetensors", ".txt")
+_SUFFIXES = (".bin", ".jinja", ".json", ".model", ".pt", ".py", ".safetensors", ".txt")
 """Ends of names of files that can change what a folder's model reads or writes."""
 
 _BLOCKS, _BLOCK = 64, 1 << 16

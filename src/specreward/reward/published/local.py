@@ -22,7 +22,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from specreward.checks import whole
-from specreward.errors import InputError, RewardError
+from specreward.errors import RewardError
 from specreward.generate.hf.weights import AutoClass, Weights, check_settings, load
 from specreward.reward.aggregate import Aggregate
 from specreward.reward.published.template import Encoded
