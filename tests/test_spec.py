@@ -420,3 +420,8 @@ def test_cite_splits_a_text_of_several_entries():
 
     assert cite(Two()) == "@misc{one,\n  year={2001}}\n\n@misc{values, title={Values}}"
     assert cite(3, None) == ""
+
+
+def test_a_field_without_a_value_is_asked_for_by_name():
+    with pytest.raises(InputError, match=r"cascade needs a value for large: specreward show casc"):
+        parse("cascade(embedded_srm('game24'))")

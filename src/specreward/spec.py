@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from types import UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints, overload
@@ -76,6 +77,11 @@ def _build(node: ast.expr, text: str, kind: str | None) -> object:
     _check_kind(name, kind, part)
     cls = load(name)
     values = _arguments(call, name, cls, text)
+    lacking = [field.name for field in _init_fields(cls) if _required(field, values)]
+    if lacking:
+        raise InputError(
+            f"{name} needs a value for {', '.join(lacking)}: specreward show {name} (in {part})"
+        )
     try:
         built: object = cls(**values)
     except InputError as error:
@@ -202,6 +208,12 @@ def _text(value: object, where: str) -> str:
 
 def _init_fields(cls: type) -> list[Field[object]]:
     return [field for field in fields(cls) if field.init]
+
+
+def _required(field: Field[object], given: Mapping[str, object]) -> bool:
+    """Whether a field has neither a default nor a value."""
+    none = field.default is MISSING and field.default_factory is MISSING
+    return none and field.name not in given
 
 
 def _hints(cls: type) -> dict[str, object]:

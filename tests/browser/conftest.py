@@ -22,6 +22,8 @@ ARGUMENTS = (
     *("--renderer-process-limit=1", "--process-per-site"),
 )
 PATIENCE = 10.0
+import itertools
+FRESH=itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +49,6 @@ def chromium():
 @pytest.fixture
 def browser(chromium):
     """The browser; after the test no page may have complained or asked another host."""
-    chromium.get("about:blank")
     chromium.set_window_size(1360, 900)
     for kind in ("browser", "performance"):
         chromium.get_log(kind)
@@ -71,7 +72,8 @@ class Browser:
         self.driver = driver
 
     def open(self, address):
-        self.driver.get(address)
+        page, _, part = address.partition("#")
+        self.driver.get(f"{page}?{next(FRESH)}#{part}")
         self.wait("return document.getElementById('main').childElementCount > 0")
 
     def run(self, script, *arguments):

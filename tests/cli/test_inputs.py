@@ -11,3 +11,18 @@ def test_bad_records_of_a_data_file_are_warned_of_in_one_line(call, tmp_path):
     assert done.exit_code == 0, done.stderr
     assert "1 complaint" in done.stderr
     assert "UserWarning" not in done.stderr
+
+
+def test_a_folder_of_one_reward_model_is_not_that_of_another(call, tmp_path):
+    def compare(alike):
+        reward = f"cascade(embedded_srm('game24'), embedded_srm('game24'), audit={alike})"
+        return call(
+            *("compare", "game24", "--policy", "embedded_policy('game24')", "--reward", reward),
+            *("-s", "bfs(verify=scored())", "--limit", 2, "-o", tmp_path / "run"),
+        )
+
+    assert compare(0.5).exit_code == 0
+    assert compare(0.5).exit_code == 0
+    other = compare(0.25)
+    assert other.exit_code == 2
+    assert other.stderr.count("\n") == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import final
 
@@ -13,6 +13,7 @@ from specreward.cli.inputs import ModelChoice, file_problems, generated
 from specreward.ledger import Budget
 from specreward.prices import Price, Prices
 from specreward.registry import PLUGIN, registered
+from specreward.reward.composed import Scorer
 from specreward.spec import name_of, parse
 from specreward.types import Problem, Strategy, Task
 
@@ -52,7 +53,13 @@ class Domain:
             "source": self.source,
             "digest": digest,
             "models": self.engines.names,
+            **_settings(self.engines.reward),
         }
+
+
+def _settings(reward: Scorer | None) -> dict[str, object]:
+    """A reward model that was configured as text; what is in the names of models is not all."""
+    return {"reward": name_of(reward)} if is_dataclass(reward) else {}
 
 
 @final

@@ -83,8 +83,8 @@ def near(found, expected):
 def test_each_token_is_drawn_from_the_law_of_one_whole_forward(family, temperature):
     lm = engine(family)
     words = load(folder(family)).tokenizer
-    sampling = Sampling(temperature=temperature, max_tokens=10)
-    prompts, seeds = [*PROMPTS[:3], PROMPTS[0]], range(4)
+    sampling = Sampling(temperature=temperature, max_tokens=8)
+    prompts, seeds = [PROMPTS[1], PROMPTS[2], PROMPTS[1]], range(3)
     completions = complete(lm, prompts, seeds, sampling)
     for prompt, seed, found in zip(prompts, seeds, completions, strict=True):
         ids = words(prompt)["input_ids"]
@@ -127,7 +127,7 @@ def test_a_draw_is_the_inverse_of_the_cumulative_law():
 @pytest.mark.parametrize("family", ["mistral", "mamba"])  # side by side, one by one
 def test_company_and_order_do_not_matter(family):
     lm = engine(family)
-    prompts, seeds = PROMPTS * 3, list(range(12))
+    prompts, seeds = PROMPTS * 2, list(range(8))
     together = complete(lm, prompts, seeds)
     alone = [complete(lm, [prompt], [s])[0] for prompt, s in zip(prompts, seeds, strict=True)]
     near(together, alone)
@@ -488,14 +488,14 @@ def test_the_event_loop_goes_on_while_the_model_works():
 
     async def main():
         beats = 0
-        work = asyncio.create_task(lm.complete(PROMPTS, range(4), Sampling(max_tokens=60)))
+        work = asyncio.create_task(lm.complete(PROMPTS, range(4), Sampling(max_tokens=40)))
         while not work.done():
             beats += 1
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.002)
         await asyncio.gather(work, lm.complete(PROMPTS, range(4), FREE))
         return beats
 
-    assert asyncio.run(main()) > 20
+    assert asyncio.run(main()) > 10
     hook.remove()
     assert len(set(threads)) == 1
     assert threading.main_thread() not in threads

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specreward.generate.hf.prefixes import Prefixes
@@ -16,6 +16,7 @@ def fill(tree, row, places, known, kept):
         stretch.filled = True
 
 
+@settings(max_examples=60)
 @given(turns=st.lists(ROWS, max_size=8), bound=st.integers(0, 20))
 def test_each_place_holds_its_own_prefix_whatever_was_forgotten(turns, bound):
     tree, kept = Prefixes(bound), {}
