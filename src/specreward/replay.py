@@ -130,11 +130,11 @@ def _write(answer: Completion | Scored | Graded) -> str:
     return json.dumps([*fields, asdict(a.wasted)] if a.wasted.calls else fields)
 
 
-def _text(prompt: str) -> str:
+def _parts(prompt: str) -> tuple[str, ...]:
     """What tells a prompt from another: its text, or who says what."""
     if isinstance(prompt, ChatPrompt):
-        return json.dumps([(message.role, message.text) for message in prompt.messages])
-    return prompt
+        return tuple([part for one in prompt.messages for part in (one.role, one.text)])
+    return (prompt,)
 
 
 class _Keys:
@@ -191,7 +191,9 @@ class Stored:
         how = (float(sampling.temperature), sampling.max_tokens, sampling.stop)
         kept = ("keep_stop",) if sampling.keep_stop else ()
         key = _Keys(self.name, "complete", *how, *kept)
-        keys = [key(_text(prompt), str(seed)) for prompt, seed in zip(prompts, seeds, strict=True)]
+        keys = [
+            key(*_parts(prompt), str(seed)) for prompt, seed in zip(prompts, seeds, strict=True)
+        ]
 
         async def ask(places: list[int]) -> list[Completion]:
             new = [prompts[place] for place in places]
@@ -206,7 +208,7 @@ class Stored:
             StoreError: The store cannot be read or written.
         """
         key = _Keys(self.name, "logprobs")
-        keys = [key(_text(prompt), continuation) for prompt, continuation in texts]
+        keys = [key(*_parts(prompt), continuation) for prompt, continuation in texts]
 
         async def ask(places: list[int]) -> list[Scored]:
             return await self._lm.logprobs([texts[place] for place in places])

@@ -15,15 +15,7 @@ from specreward.serve.live import LiveSearches
 from specreward.types import Models
 
 BINARIES = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
-ARGUMENTS = (
-    *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"),
-    *("--disable-background-networking", "--disable-extensions", "--no-first-run"),
-    # One process for all pages: a new one for each page is most of the time of a test.
-    *("--renderer-process-limit=1", "--process-per-site"),
-)
 PATIENCE = 10.0
-import itertools
-FRESH=itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +30,7 @@ def chromium():
     options = webdriver.ChromeOptions()
     options.binary_location = BINARIES["chromium"]
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for argument in ARGUMENTS:
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
         options.add_argument(argument)
     driver = webdriver.Chrome(options=options, service=Service(BINARIES["chromedriver"]))
     driver.set_script_timeout(PATIENCE)
@@ -49,6 +41,7 @@ def chromium():
 @pytest.fixture
 def browser(chromium):
     """The browser; after the test no page may have complained or asked another host."""
+    chromium.get("about:blank")
     chromium.set_window_size(1360, 900)
     for kind in ("browser", "performance"):
         chromium.get_log(kind)
@@ -72,8 +65,7 @@ class Browser:
         self.driver = driver
 
     def open(self, address):
-        page, _, part = address.partition("#")
-        self.driver.get(f"{page}?{next(FRESH)}#{part}")
+        self.driver.get(address)
         self.wait("return document.getElementById('main').childElementCount > 0")
 
     def run(self, script, *arguments):

@@ -8,6 +8,7 @@ from report.searches import EVIL, SPECULATIVE, Checked, large, small, speculated
 from browser.conftest import Server
 from specreward.report.archive import Archive
 from specreward.report.viewer import exported_page
+from specreward.types import Trace
 
 TREE = "document.querySelector('[role=tree]')"
 COUNT = "return document.querySelector('.count-line').textContent"
@@ -313,14 +314,22 @@ def test_what_is_below_a_pruned_step_is_hidden_with_it(browser, server):
 
 def test_searches_under_way_are_listed(browser, server):
     step = server.search(small(), "listed")
+    for i in range(20):
+        server.live.start(small().problem, SPECULATIVE, Trace(), id=f"old{i}").end("done")
+    links = "return document.querySelectorAll('section[aria-label=Searches] td a').length"
     browser.open(server.address)
     browser.wait("return document.querySelector('.badge.running') !== null")
+    assert browser.run(links) < 20  # what ended long ago is not in the way of the runs
+    browser.click("section[aria-label=Searches] button", "Show all")
+    browser.wait(f"{links} > 20")
+    browser.run("document.querySelector(\"main td a[href='#/live/listed']\").focus()")
     for _ in range(3):
         step()
     browser.wait(
         "return [...document.querySelectorAll('tr')].some((one) => "
         "one.innerHTML.includes('#/live/listed') && one.textContent.includes('done'))"
     )
+    assert browser.run("return document.activeElement.getAttribute('href')") == "#/live/listed"
     browser.click("main td a[href='#/live/listed']")
     browser.wait("return document.querySelectorAll('.row.chosen').length === 2")
 
@@ -329,6 +338,8 @@ def test_an_address_that_leads_nowhere_says_so(browser, server):
     browser.open(f"{server.address}#/live/nothing")
     browser.wait("return document.body.innerText.includes('This cannot be shown')")
     assert "404" in browser.text
+    browser.run("location.hash = '#/run/%zz'")
+    browser.wait("return document.body.innerText.includes('malformed')")
     browser.driver.get_log("browser")  # the 404 itself
 
 
@@ -343,8 +354,10 @@ def test_a_server_with_a_key_asks_for_it(browser, folder):
     try:
         browser.open(server.address)
         browser.click("input[type=password]")
+        assert "wrong" not in browser.text
         browser.keys("wrong")
         browser.click("form button")
+        browser.wait("return document.body.innerText.includes('The key that was given is wrong')")
         browser.click("input[type=password]")
         browser.wait("return document.querySelector('input[type=password]').value === ''")
         browser.keys("open sesame")

@@ -21,15 +21,10 @@ import typer
 pytest.importorskip("fastapi", reason="needs the serve extra")
 pytest.importorskip("uvicorn", reason="needs the serve extra")
 
-from specreward import parse
-from specreward.assemble import Engines
 from specreward.cli import app
 from specreward.errors import MissingExtra
 from specreward.serve import process, replies, schemas
-from specreward.serve.app import Application
-from specreward.serve.service import Service
 from specreward.store import Store
-from specreward.testing import OracleReward, ToyLanguageModel, ToyTask
 
 HERE = Path(__file__).parent
 # The toy policy takes its time, and comes as an engine of a plug-in would.
@@ -170,7 +165,7 @@ def test_open_to_the_world_without_a_key_is_warned_of(call, monkeypatch):
     started = []
     monkeypatch.setattr(process, "run_server", lambda *asked: started.append(asked))
     monkeypatch.setenv("SERVER_KEY", "s3cret")
-    words = ("serve", "game24", "--port", "0", "--host")
+    words = ("serve", "toy", "--models", "toy", "--port", "0", "--host")
     done = call(*words, "0.0.0.0")
     assert "warning: whoever can reach 0.0.0.0 can search here at your cost" in done.stderr
     for safe in (("0.0.0.0", "--api-key-env", "SERVER_KEY"), ("127.0.0.1",), ("localhost",)):
@@ -183,29 +178,6 @@ def test_open_to_the_world_without_a_key_is_warned_of(call, monkeypatch):
 # ---------------------------------------------------------------------------------- the end
 
 LONG = "mcts(simulations=200)"
-
-
-def test_a_signal_before_the_start_is_not_lost():
-    listening = process.listen("127.0.0.1", 0)
-
-    class Early:
-        @property
-        def socket(self):  # asked for just before the server runs
-            os.kill(os.getpid(), signal.SIGTERM)
-            return listening.socket
-
-    task = ToyTask()
-    engines = Engines(policy=ToyLanguageModel(task=task), reward=OracleReward(task=task))
-    served = Service(task=task, engines=engines, strategies={"cot": parse("cot", "strategy")})
-    again = threading.Timer(10, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    again.start()
-    try:
-        process.run_server(Application(served), Early(), 0.0, lambda: None)
-        assert again.is_alive(), "it was stopped by the second signal"
-    finally:
-        again.cancel()
-        again.join()
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def asked_in_the_background(url, text, model):

@@ -66,13 +66,15 @@ class ModelChoice:
         Raises:
             InputError: A text cannot be read, or what it names cannot be loaded.
         """
-        return engines_for(
+        found = engines_for(
             task,
             self.models,
             policy=None if self.policy is None else parse(self.policy, "languagemodel"),
             reward=None if self.reward is None else read_reward(self.reward),
             judge=None if self.judge is None else parse(self.judge, "languagemodel"),
         )
+        assert found.names  # weights in this process are loaded now: what cannot be is said at once
+        return found
 
 
 def read_budget(text: str | None) -> Budget | None:

@@ -90,7 +90,12 @@ class Connection:
         library = _library()
         self.server = server
         self.gate = asyncio.Semaphore(server.concurrency)
-        self._key = os.environ.get(server.key_env, "")
+        self._key = os.environ.get(server.key_env, "").strip()
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise InputError(
+                f"expected a key in the environment variable {server.key_env}, got characters that "
+                "no header can hold: copy it anew, in one line"
+            )
         if not self._key and server.url.startswith(OFFICIAL):
             raise InputError(
                 f"expected a key for {server.url} in the environment variable {server.key_env}, "
@@ -134,7 +139,7 @@ class Connection:
         try:
             async with asyncio.timeout(server.timeout):
                 raw = await endpoint.send(self._client, model, fields)
-                reply = load(raw.text, raw.headers.get("content-type", ""))
+                reply = load(raw.content, raw.headers.get("content-type", ""))
         except (TimeoutError, library.APITimeoutError) as error:
             raise Failure(
                 f"no answer within {server.timeout:g} seconds: if the server is only slow, give it "
@@ -148,8 +153,11 @@ class Connection:
                 f"the connection failed ({type(why).__name__}: {why}): is the server up, and is "
                 f"{server.url} its URL?"
             ) from error
-        except UnicodeDecodeError as error:
-            raise Failure(f"expected text in UTF-8: {error}") from error
+        except UnicodeEncodeError as error:
+            raise Failure(
+                f"expected a prompt of whole characters, got {error.object[error.start]!r} in it",
+                retryable=False,
+            ) from error
         return reply, time.perf_counter() - begun
 
     async def _refused(self, error: Any, model: str, lacking: str) -> Failure:  # noqa: ANN401
@@ -157,7 +165,7 @@ class Connection:
         status = int(error.status_code)
         body = error.body if isinstance(error.body, dict) else {}
         words = body.get("message") or error.response.text or "nothing said"
-        said = f"HTTP {status}: {self._hidden(str(words))[:300]}"
+        said = f"HTTP {status}: {self.hidden(str(words))[:300]}"
         if status in (401, 403):
             env = self.server.key_env
             what = "is refused" if self._key else "is not set"
@@ -175,7 +183,7 @@ class Connection:
         try:
             async with asyncio.timeout(self.server.timeout):
                 raw = (await self._client.models.with_raw_response.list()).http_response
-            listed = load(raw.text, raw.headers.get("content-type", ""))
+            listed = load(raw.content, raw.headers.get("content-type", ""))
             names = sorted({str(row["id"]) for row in listed["data"]})
         except (TimeoutError, self._library.OpenAIError, Failure, LookupError, TypeError):
             return "the server lists no models there: is this its URL, with /v1 at its end?"
@@ -185,8 +193,8 @@ class Connection:
         hint = f"did you mean {close[0]!r}? " if close else ""
         return f"no model {model!r}: {hint}it has: {', '.join(names[:20]) or '(none)'}"
 
-    def _hidden(self, text: str) -> str:
-        """A server's words in one line and without the key."""
+    def hidden(self, text: str) -> str:
+        """Words that may be a server's: in one line and without the key."""
         line = " ".join(text.split())
         return line.replace(self._key, "***") if self._key else line
 

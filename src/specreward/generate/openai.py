@@ -3,7 +3,7 @@
     complete   equal prompts of one call -> one request for n samples, where the server takes n
                each request: attempts (retry.py) -> reply (replies.py) -> completions
     logprobs   one request for each text: the server rates it, nothing is sampled; or one for each
-               token, where the server rates only what it writes (forced.py)
+               token, where the server rates only what it writes (scoring.py)
 
 Requests of one call are made at once, as many as ``concurrency`` lets through; the server merges
 them into its own batches. What came in before another request of the same call failed for good is
@@ -24,17 +24,22 @@ from specreward.engines import ChatPrompt, Completion, Sampling, Scored, Usage
 from specreward.errors import EngineError, InputError
 from specreward.generate.connection import Connection, Server, connected
 from specreward.generate.dialects import Dialect, Fields, OpenAIAPI
-from specreward.generate.forced import Forced
-from specreward.generate.rating import Rated
 from specreward.generate.replies import Reading
 from specreward.generate.retry import Backoff, GivenUp, Retry, persist
 from specreward.generate.routes import Chat, Route
+from specreward.generate.scoring import Forced, Rated
 from specreward.spec import name_of
 
 __all__ = ["OpenAI"]
 
 SEEDS = 2**31
 """Seeds are sent modulo this: every server takes so many bits."""
+
+OWN = frozenset(
+    ("model", "messages", "prompt", "n", "seed", "stop", "temperature", "max_tokens", "logprobs")
+    + ("max_completion_tokens", "stream")
+)
+"""Fields that say what was asked for: with another value the answer would be to something else."""
 
 T = TypeVar("T", Completion, Scored)
 
@@ -242,8 +247,8 @@ class OpenAI:
             tries = f"{error.attempts} attempt{'s' if error.attempts > 1 else ''}"
             odd = "" if self.url.rstrip("/").endswith("/v1") else "; most URLs end in /v1, not this"
             raise EngineError(
-                f"{self.model} at {self.url}: {error}{odd} ({tries}; the prompt ends with "
-                f"{one.prompt[-60:]!r})",
+                f"{self.model} at {self.url}: {connection.hidden(str(error))}{odd} ({tries}; the "
+                f"prompt ends with {one.prompt[-60:]!r})",
                 error.failure.retryable,
                 error.wasted,
             ) from error
@@ -260,13 +265,18 @@ class OpenAI:
     def _more(self) -> Fields:
         """The fields of ``extra``."""
         try:
-            more = json.loads(self.extra)
+            more = json.loads(self.extra, parse_constant=_no_number)
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"openai extra: expected a JSON object, got {self.extra!r}: {error}"
             ) from error
         if not isinstance(more, dict):
             raise InputError(f"openai extra: expected a JSON object, got {self.extra!r}")
+        own = sorted(OWN & more.keys())
+        if own:
+            raise InputError(
+                f"openai extra: expected fields that the engine does not set itself, got {own[0]!r}"
+            )
         return more
 
     def _check(self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling) -> None:
@@ -289,6 +299,10 @@ class OpenAI:
                 f"{kind} takes the stop text away and does not say whether there was one; vllm(), "
                 "sglang() and llama_cpp() do"
             )
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no number in JSON")
 
 
 # ---------------------------------------------------------------------------------- mechanism

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, final
@@ -38,6 +39,9 @@ ROUNDING = 1e-3
 BEYOND = 8
 """Tokens by which a completion may pass its cap: servers count those that end a text or not."""
 
+HALF = re.compile("[\ud800-\udfff]")
+"""What JSON can spell and no text can hold: one of the two parts of a character."""
+
 _FINISH: Mapping[str, Literal["stop", "length"]] = {"stop": "stop", "length": "length"}
 
 
@@ -51,13 +55,17 @@ class Token(NamedTuple):
 # ---------------------------------------------------------------------------------- JSON
 
 
-def load(text: str, content_type: str) -> dict[str, Any]:
+def load(body: bytes, content_type: str) -> dict[str, Any]:
     """The reply in a body.
 
     Raises:
         Failure: It is no JSON object, or one cut short.
     """
     kind = content_type.partition(";")[0].strip().lower()
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise Failure(f"expected text in UTF-8: {error}") from error
     if kind == "text/event-stream":
         return _joined(text)
     if kind != "application/json":
@@ -88,7 +96,10 @@ def objects_of(value: object) -> list[dict[str, Any]]:
 
 def _joined(text: str) -> dict[str, Any]:
     """A stream's pieces as the one reply that they make up."""
-    lines = [line.removeprefix("data:").strip() for line in text.splitlines() if line.strip()]
+    # Not splitlines(): it breaks at characters that stand for themselves in JSON. Other lines are
+    # comments, which keep the connection open.
+    rows = re.split(r"\r\n|\r|\n", text)
+    lines = [row.removeprefix("data:").strip() for row in rows if row.startswith("data:")]
     if not lines or lines[-1] != "[DONE]":
         raise Failure(f"expected a stream that ends with [DONE], got {_start(text[-80:])}")
     pieces = [_object(line) for line in lines[:-1]]
@@ -123,8 +134,8 @@ def usage_of(reply: Mapping[str, Any]) -> Usage:
     if not isinstance(usage, dict):
         raise Failure(
             "expected the usage of the request, got none: without it nothing can be counted; use a "
-            "server that reports it",
-            retryable=False,
+            f"server that reports it{_said(reply)}",
+            retryable="error" in reply,
         )
     details = usage.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
@@ -264,9 +275,8 @@ class Reading:
         self, choices: Sequence[Mapping[str, Any]], usage: Usage, seconds: float
     ) -> list[Completion]:
         read = [self._choice(choice) for choice in choices]
-        weights = [len(tokens) or len(text.encode()) for text, tokens, _, _ in read]
-        if not self.logprobs:
-            weights = [len(text.encode()) for text, _, _, _ in read]
+        sizes = [(len(tokens), len(text.encode())) for text, tokens, _, _ in read]
+        weights = [tokens if self.logprobs else size for tokens, size in sizes]
         shares = _shares(usage.completion_tokens, weights)
         return [
             Completion(
@@ -288,8 +298,8 @@ class Reading:
     ) -> tuple[str, list[Token], float | None, Literal["stop", "length"]]:
         """Text, tokens, log-probability and end of one choice."""
         text = self.route.text(choice)
-        if not isinstance(text, str):
-            raise Failure(f"expected a text, got {text!r}")
+        if not isinstance(text, str) or HALF.search(text):
+            raise Failure(f"expected a text of whole characters, got {text!r:.80}")
         reason = choice.get("finish_reason")
         finish = _FINISH.get(reason) if isinstance(reason, str) else None
         if finish is None:
@@ -298,6 +308,8 @@ class Reading:
                 retryable=reason != "content_filter",
             )
         tokens = tokens_of(choice) if self.logprobs else []
+        if self.logprobs and text and not tokens:
+            raise Failure("expected log-probabilities of all tokens, got those of none")
         cut, end = self._cut(text)
         if end is not None:
             return cut, tokens, self._until(tokens, text, end), "stop"

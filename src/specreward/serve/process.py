@@ -2,7 +2,8 @@
 
 SIGTERM or Ctrl-C   no new connection, no new search; those inside get the grace period, then
                     they are stopped and answered with 503; the process ends with 0 (SIGTERM)
-Ctrl-C once more    at once
+the second one      the grace period is over
+the third one       at once: requests are left without an answer, and searches without a tree
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import final
 
 import uvicorn
@@ -63,6 +65,25 @@ def listen(host: str, port: int) -> Listening:
         ) from error
 
 
+@final
+class _Server(uvicorn.Server):
+    """Tells the first request to stop from the later ones, whether SIGTERM or Ctrl-C.
+
+    Attributes:
+        hurried: It was asked twice.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.hurried = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal has come."""
+        third, self.hurried = self.hurried, self.should_exit
+        super().handle_exit(sig, frame)
+        self.force_exit = third
+
+
 def run_server(
     application: Application, listening: Listening, grace: float, ready: Callable[[], None]
 ) -> None:
@@ -85,7 +106,7 @@ def run_server(
         lifespan="on",
         timeout_graceful_shutdown=int(grace + SPARE),
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     # uvicorn catches signals once it runs, and raises them again when it has stopped: one that
     # comes before is not lost, and a stop that was asked for is no failure.
     before = signal.signal(signal.SIGTERM, server.handle_exit)
@@ -97,7 +118,7 @@ def run_server(
 
 async def _serve(
     application: Application,
-    server: uvicorn.Server,
+    server: _Server,
     listening: Listening,
     grace: float,
     ready: Callable[[], None],
@@ -108,7 +129,10 @@ async def _serve(
         ready()
         while not server.should_exit:
             await asyncio.sleep(LOOK)
-        await application.searches.drain(grace)
+        drained = asyncio.create_task(application.searches.drain(grace))
+        while not drained.done() and not server.hurried:
+            await asyncio.wait({drained}, timeout=LOOK)
+        await application.searches.drain(0)
 
     watching = asyncio.create_task(watch())
     try:

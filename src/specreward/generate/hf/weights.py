@@ -288,7 +288,7 @@ def _dtype(dtype: str) -> torch.dtype | str:
 
 def _refusal(name: str, part: str, error: Exception) -> InputError:
     """One line about a model that cannot be loaded, and what to do."""
-    first = str(error).strip().partition("\n")[0][:300]
+    first = str(error).strip().partition("\n")[0][:300].rstrip(" :.")
     if "trust_remote_code" in str(error):
         return InputError(
             f"model {name!r} brings Python code of its own, which would run here: read it, then "
@@ -302,7 +302,7 @@ def _refusal(name: str, part: str, error: Exception) -> InputError:
             "revision and network; models with a gate need a token: hf auth login)"
         )
     return InputError(
-        f"model {name!r} cannot be loaded as {part}: {type(error).__name__}: {first.rstrip(':.')}; "
+        f"model {name!r} cannot be loaded as {part}: {type(error).__name__}: {first}; "
         "expected config.json, weights and the files of its tokeniser"
     )
 

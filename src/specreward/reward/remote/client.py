@@ -178,7 +178,7 @@ class Remote(ABC):
             kind = UnusableReward if isinstance(error.failure, Unusable) else EngineError
             tries = f"{error.attempts} attempt{'s' if error.attempts > 1 else ''}"
             raise kind(
-                f"{self.name} at {target.address}: {error} ({tries}; the solution ends with "
+                f"{self.name} at {target.address}: {connection.hidden(str(error))} ({tries}; the solution ends with "
                 f"{part[-1].steps[-1][-60:]!r})",
                 error.failure.retryable,
                 error.wasted,

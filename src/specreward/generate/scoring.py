@@ -1,14 +1,21 @@
-"""Scoring of a given text by a server that rates only what it writes: its tokens are forced.
+"""Scoring of a given text: log P(text | prompt), the sum over the tokens that spell the text.
 
-    the prompt's tokens, those of prompt and text: the second begin with the first
-    for each token t of the rest:
-        the server reads all before t and writes one token: t, for the sake of a bias
-        log P(text) += the model's own log-probability of t, which the bias is not in
+rated    The server rates a text whole: one request, whose reply lists the text's own tokens with
+         their log-probabilities; the last of them are wanted.
 
-A request for each token. Those of one text follow one another, so that each finds in the server's
-cache what it has to read but for one token. This is llama.cpp's server: beside the routes of
-OpenAI's protocol it has endpoints for the tokens of a text and for a conversation in the model's
-template.
+forced   The server rates only what it writes, so each token is forced:
+
+             the prompt's tokens, those of prompt and text: the second begin with the first
+             for each token t of the rest:
+                 the server reads all before t and writes one token: t, for the sake of a bias
+                 log P(text) += the model's own log-probability of t, which the bias is not in
+
+         A request for each token. Those of one text follow one another, so that each finds in the
+         server's cache what it has to read but for one token. This is llama.cpp's server: beside
+         the routes of OpenAI's protocol it has endpoints for the tokens of a text and for a
+         conversation in the model's template.
+
+The text begins where a token does; else the call fails and names the token at the border.
 """
 
 from __future__ import annotations
@@ -22,12 +29,19 @@ from typing import Any, NamedTuple, TypeVar, final
 from specreward.engines import Scored, Usage
 from specreward.generate.connection import Connection
 from specreward.generate.dialects import Fields
-from specreward.generate.rating import meets
-from specreward.generate.replies import checked, choices_of, objects_of, usage_of
+from specreward.generate.replies import (
+    Token,
+    checked,
+    choices_of,
+    objects_of,
+    sum_of,
+    tokens_of,
+    usage_of,
+)
 from specreward.generate.retry import Failure, GivenUp, Retry, persist
 from specreward.generate.routes import Address, Completions, Endpoint
 
-__all__ = ["Beside", "Forced"]
+__all__ = ["Beside", "Forced", "Rated"]
 
 R = TypeVar("R")
 
@@ -41,6 +55,80 @@ _LACKING = (
     "llama_cpp() scores by llama-server's own /tokenize and /apply-template, which are beside /v1: "
     "is this its URL, with no proxy before it that lets only /v1 through?"
 )
+
+
+# ---------------------------------------------------------------------------------- rated
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Rated:
+    """How the reply to a request that rates a text is read.
+
+    Args:
+        text: The end of it, whose log-probability is wanted.
+    """
+
+    text: str
+
+    def __call__(self, reply: Mapping[str, Any], n: int, seconds: float) -> list[Scored]:
+        """The score in a reply that took ``seconds``.
+
+        Raises:
+            Failure: The reply is not whole, or the text does not begin where a token does.
+        """
+        usage = usage_of(reply)
+        try:
+            tokens = _rated(reply, choices_of(reply, n)[0])[: usage.prompt_tokens]
+            value = _continuation(tokens, self.text)
+        except Failure as failure:
+            raise Failure(str(failure), retryable=failure.retryable, paid=usage) from failure
+        return [Scored(value, usage.tokens, usage.cached_tokens, seconds)]
+
+
+def _rated(reply: Mapping[str, Any], choice: Mapping[str, Any]) -> list[Token]:
+    """The tokens of the request itself: of the echoed text, or listed beside the choices."""
+    listed = reply.get("prompt_logprobs")
+    if not isinstance(listed, list):
+        return tokens_of(choice)
+    tokens = []
+    for row in listed:
+        # The first alternative is the token that stood there; the first token has none.
+        entry = next(iter(row.values())) if isinstance(row, dict) and row else {}
+        text = entry.get("decoded_token", "") if isinstance(entry, dict) else ""
+        tokens.append(Token(str(text), checked(entry.get("logprob") if entry else None)))
+    return tokens
+
+
+def _meets(text: str, token: str) -> Failure:
+    """A continuation that begins inside a token."""
+    return Failure(
+        f"expected a continuation that begins with a token, got {text[:80]!r}, which meets the "
+        f"token {token!r}: move the border, as a rule so that a space begins the continuation and "
+        "none ends the prompt",
+        retryable=False,
+    )
+
+
+def _continuation(tokens: Sequence[Token], text: str) -> float:
+    """Log-probability of the last tokens, those that spell ``text``, nats.
+
+    Raises:
+        Failure: The text does not begin where a token does.
+    """
+    rest, first = text, len(tokens)
+    while rest and first:
+        first -= 1
+        token = tokens[first].text
+        if not rest.endswith(token):
+            raise _meets(text, token)
+        rest = rest.removesuffix(token)
+    if rest:
+        raise Failure(f"expected the tokens of {text[:80]!r}, got others: {tokens[-3:]!r}")
+    return sum_of(tokens[first:])
+
+
+# ---------------------------------------------------------------------------------- forced
 
 
 @final
@@ -124,7 +212,7 @@ class Forced:
                 raise Failure("expected a prompt that has tokens, got none", retryable=False)
             for own, shared in zip_longest(before, joint[: len(before)]):
                 if own != shared:
-                    raise meets(self.text, (shared or own).spelt.decode(errors="replace"))
+                    raise _meets(self.text, (shared or own).spelt.decode(errors="replace"))
             rest = b"".join([piece.spelt for piece in joint[len(before) :]])
             if not rest or rest.split() != self.text.encode("utf-8", "surrogatepass").split():
                 raise Failure(
