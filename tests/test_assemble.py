@@ -4,7 +4,9 @@ import pytest
 
 from specreward import embedded
 from specreward.assemble import EMBEDDED, Engines, engines_for, sources, wire
+from specreward.embedded import EmbeddedSRM
 from specreward.errors import InputError, UnknownName
+from specreward.ledger import Utf8Bytes
 from specreward.prices import Price, Prices
 from specreward.run import run
 from specreward.spec import parse
@@ -110,6 +112,24 @@ def test_sources_and_what_they_do_not_have():
         engines_for(TASK)
     with pytest.raises(UnknownName, match="did you mean 'embedded'"):
         engines_for(TASK, "embeded")
+
+
+def test_each_engine_counts_its_own_tokens():
+    class Exact(Counted):
+        def count(self, texts):
+            return [1 for _ in texts]
+
+    policy, judge, reward = Exact(), Exact(), EmbeddedSRM("game24")
+    roles = wire(TASK, engines_for(TASK, policy=policy, judge=Counted(), reward=Values()))
+    assert roles.policy.lm.counter is policy
+    assert roles.judge.counter == roles.reward.values.counter == Utf8Bytes()
+    given = engines_for(parse("game24()", "task"), judge=judge, reward=Values())
+    roles = wire(TASK, given)
+    assert (roles.policy.lm.counter, roles.judge.counter) == (given.policy, judge)
+    assert roles.reward.values.counter == Utf8Bytes()  # not by the words of the embedded models
+    roles = wire(TASK, engines_for(TASK, policy=policy, reward=reward))
+    assert roles.reward.values.counter is reward
+    assert reward.count(["4 6 7 8 ;"]) == [5]
 
 
 # ------------------------------------------------------------------------------- wiring

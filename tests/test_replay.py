@@ -5,6 +5,7 @@ import math
 import pytest
 
 from specreward.batching import Coalesce, CoalesceValues
+from specreward.engines import ChatPrompt, Message
 from specreward.errors import EngineError, StoreError
 from specreward.ledger import Ledger
 from specreward.metering import Metered, MeteredValues
@@ -123,6 +124,19 @@ def test_where_prompt_and_continuation_part_matters(store):
     for pair in (("ab", "c"), ("a", "bc"), ("2:ab", "c"), ("ab", "c")):
         asyncio.run(lm.logprobs([pair]))
     assert len(engine.asked) == 3
+
+
+@pytest.mark.parametrize("verb", ["complete", "logprobs"])
+def test_who_says_what_matters(store, verb):
+    talk = ChatPrompt([Message("user", "a\n\nb")])
+    other = ChatPrompt([Message("user", "a"), Message("assistant", "b")])
+    spelt = '[["user", "a\\n\\nb"]]'
+    engine = Engine()
+    lm = Stored(engine, store)
+    for prompt in (talk, other, str(talk), spelt, talk, str(other)):
+        call = ([prompt], [1], HOW) if verb == "complete" else ([(prompt, "1")],)
+        asyncio.run({"complete": lm.complete, "logprobs": lm.logprobs}[verb](*call))
+    assert len(engine.asked) == 4
 
 
 def test_verbs_do_not_answer_for_each_other(store):

@@ -19,6 +19,7 @@ from specreward.verify import RewardScores, SelfEvaluation, Speculative, Thresho
 
 EXAMPLES = {
     "cascade": "cascade(small=embedded_srm('game24'), large=genrm(embedded_policy('game24')))",
+    "cloud": "cloud('name', temperature=0.5)",
     "embedded_policy": "embedded_policy('game24')",
     "embedded_srm": "embedded_srm('game24')",
     "few_shot": "few_shot(game24())",
@@ -58,7 +59,9 @@ def _other_values(f: Field, hint: object) -> Iterator[object]:
     """Values to try in place of a field's default."""
     for kind in kinds():
         if kind in [getattr(leaf, "__name__", "").lower() for leaf in (hint, *get_args(hint))]:
-            yield from (_usual(name) for name in registered(kind))
+            # Those with an example first: they need no weights from elsewhere.
+            names = sorted(registered(kind), key=lambda name: name not in EXAMPLES)
+            yield from (_usual(name) for name in names)
             for inner in fields(f.default) if f.default is not MISSING else ():
                 for value in _other_values(inner, inner.type):
                     with suppress(SpecRewardError, TypeError, ValueError):
@@ -70,6 +73,7 @@ def _other_values(f: Field, hint: object) -> Iterator[object]:
         yield from (default + 1, default - 1, default / 2, default + 0.25)
     yield from (2, 0.5, True, "other", "blocksworld", (2, 4), (1, 2))
     yield from ("http://localhost:8000/v1", '{"a": 1}', "XY", "max_tokens")
+    yield (("load_in_4bit", True),)
 
 
 def _changed(name: str, f: Field) -> object:
@@ -354,9 +358,11 @@ def test_every_refusal_of_a_constructor_is_an_input_error(plugins):
                 raise ValueError("too narrow")
 
     plugins.append(FakeEntryPoint("picky", "x:Picky", Picky))
-    for text, why in {"picky": "width", "picky(0)": "too narrow", "picky('a')": "<"}.items():
+    for text, why in {"picky(0)": "too narrow", "picky('a')": "<"}.items():
         with pytest.raises(InputError, match=f"picky refuses its fields: .*{why}"):
             parse(text)
+    with pytest.raises(InputError, match="picky needs a value for width"):
+        parse("picky")
 
 
 # ------------------------------------------------------------------------------ plugins

@@ -48,7 +48,8 @@ class Engines:
         policy: Proposes steps.
         reward: Scores steps; None where there is none, so that self-evaluation must do.
         judge: Answers evaluation prompts; by default the policy's engine.
-        counter: Counts the tokens of prompts before a call, for budgets.
+        counter: Counts the tokens of prompts before a call, for budgets, where an engine does not
+            count them itself; never too few for any of these engines.
     """
 
     policy: LanguageModel
@@ -91,14 +92,14 @@ class _Wiring:
             self._merged[id(lm)][1],
             role=role,
             phase=phase,
-            counter=self._counter,
+            counter=self._counts(lm),
             prices=self._prices,
             rereads=isinstance(lm, Rereading) and lm.rereads,
         )
 
     def reward(self, scorer: Scorer, *, role: str = "reward", phase: str = "score") -> RewardModel:
         """What scores paths by an engine whose calls are merged, stored and metered."""
-        store, counter, prices = self._store, self._counter, self._prices
+        store, counter, prices = self._store, self._counts(scorer), self._prices
         if isinstance(scorer, Composed):
             return scorer.wired(self)
         if isinstance(scorer, SolutionModel):
@@ -115,6 +116,10 @@ class _Wiring:
                 task=self._task,
             )
         return scorer
+
+    def _counts(self, engine: object) -> TokenCounter:
+        """An engine counts its own tokens where it can."""
+        return engine if isinstance(engine, TokenCounter) else self._counter
 
     def count(self, name: str, times: int) -> None:
         """Counted in the ledger of the search under way, if there is one."""
@@ -188,13 +193,15 @@ def engines_for(
 ) -> Engines:
     """The engines for a task; arguments and errors as for ``assemble``."""
     if policy is not None:
-        counter = policy if isinstance(policy, TokenCounter) else Utf8Bytes()
-        return Engines(policy=policy, reward=reward, judge=judge, counter=counter)
+        return Engines(policy=policy, reward=reward, judge=judge)
     found = _sourced(task, models)
-    return replace(
+    if reward is None and judge is None:
+        return found
+    return replace(  # the source's counter need not know the tokens of what is given
         found,
         reward=found.reward if reward is None else reward,
         judge=found.judge if judge is None else judge,
+        counter=Utf8Bytes(),
     )
 
 

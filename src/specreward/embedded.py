@@ -145,6 +145,10 @@ class EmbeddedSRM:
         """Parameters that take part in every token's products, for FLOPs."""
         return _shared(self.task)[1].parameters
 
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, ``[P]``: both models have the same words."""
+        return _shared(self.task)[0].count(texts)
+
     async def values(self, texts: Sequence[str]) -> list[Scored]:
         """As ``EmbeddedValueModel.values``."""
         return await _shared(self.task)[1].values(texts)

@@ -119,9 +119,9 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "completions": "specreward.generate.routes:Completions",
     },
     "tokenlaw": {
-        "not_given": "specreward.generate.dialects:NotGiven",
-        "processed": "specreward.generate.dialects:Processed",
-        "raw": "specreward.generate.dialects:Raw",
+        "not_given": "specreward.generate.token_law:NotGiven",
+        "processed": "specreward.generate.token_law:Processed",
+        "raw": "specreward.generate.token_law:Raw",
     },
     "retry": {"backoff": "specreward.generate.retry:Backoff"},
     "rewardmodel": {

@@ -50,7 +50,10 @@ def test_one_problem_and_one_strategy(call, run, tmp_path):
     [
         ([], "give the id of a problem, or --html FILE"),
         (["test-0-9", "--html", "x.html"], "unknown problem (of 2 in this run) 'test-0-9'"),
-        (["--html", "no/such/folder/x.html"], "No such file or directory"),
+        (
+            ["--html", "no/such/folder/x.html"],
+            "error: no/such/folder/x.html: cannot be written: No",
+        ),
     ],
 )
 def test_refusals(call, run, tmp_path, monkeypatch, words, said):

@@ -1,9 +1,18 @@
+import ssl
 from contextlib import ExitStack
 from functools import cache
 
 import pytest
 
 from .llama_server import MODELS, llama_server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_certificate_store():
+    """Each test opens a client; to read the certificates anew for it was most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -272,6 +272,18 @@ def test_a_stream_cut_short_is_no_answer(body, words):
         ask(handle, LlamaCpp(), Completions())
 
 
+def test_a_stream_is_split_at_its_line_ends_and_no_others():
+    async def handle(asked):
+        row = {"index": 0, "text": "a\u2028b\x85", "finish_reason": "stop"}
+        row["logprobs"] = {"content": [{"token": row["text"], "prob": 0.5}]}
+        data = json.dumps({"choices": [row], **usage(1, 1)}, ensure_ascii=False)
+        body = f": still here\r\n\r\ndata: {data}\n\ndata: [DONE]\n\n"
+        return Answer(body.encode(), 200, "text/event-stream")
+
+    got, _ = ask(handle, LlamaCpp(), Completions())
+    assert got.text == "a\u2028b\x85"
+
+
 def test_a_probability_of_nothing_is_no_log_probability():
     async def handle(asked):
         row = {"index": 0, "text": "a", "finish_reason": "stop"}

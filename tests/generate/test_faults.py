@@ -149,7 +149,7 @@ def test_a_real_server_behind_the_faults(served, tmp_path):
         proxy = FaultProxy(port, share, seed=2, faults=quick)
         with Store(tmp_path / name) as store, Server(proxy) as server:
             retry = Backoff(attempts=2, first=0.001, most=0.1)
-            lm = engine(server, dialect=LlamaCpp(), timeout=20.0, retry=retry)
+            lm = engine(server, dialect=LlamaCpp(), timeout=20.0, retry=retry, concurrency=4)
             models = assemble(kind, policy=lm, store=store)
             first = results = run(strategy, problems, models, store=store)
             seen = Counter(proxy.calls), Counter(proxy.tokens)

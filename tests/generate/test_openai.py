@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import math
+import re
 import sys
 import time
 
@@ -117,9 +118,15 @@ def test_more_fields_go_into_every_request_and_into_the_name():
     _, [body] = complete(scripted(ABC), extra=extra)
     assert body["reasoning_effort"] == "low"
     assert OpenAI("m", extra=extra).name == f"m {extra}"
-    for bad in ("[1]", "{", "nothing"):
+    for bad in ("[1]", "{", "nothing", '{"a": NaN}'):
         with pytest.raises(InputError, match="extra: expected a JSON object"):
             OpenAI("m", extra=bad)
+
+
+@pytest.mark.parametrize("name", ["temperature", "max_tokens", "n", "stop", "logprobs", "seed"])
+def test_what_the_engine_asks_for_cannot_be_overruled(name):
+    with pytest.raises(InputError, match=f"the engine does not set itself, got '{name}'"):
+        OpenAI("m", extra=f'{{"top_k": 5, "{name}": 1}}')
 
 
 # ---------------------------------------------------------------------------------- usage
@@ -274,6 +281,16 @@ def test_rounding_above_zero_is_zero():
     assert got.logprob == -0.5
 
 
+def test_a_text_without_any_is_not_certain():
+    async def handle(asked):
+        row = choice(asked, ABC) | {"logprobs": {"content": []}}
+        return answer({"choices": [row], **usage(1, 3)})
+
+    assert "expected log-probabilities of all tokens" in str(failure(handle))
+    [got], _ = complete(scripted(Text((), ())))
+    assert (got.text, got.logprob) == ("", 0.0)
+
+
 def test_a_server_that_leaves_them_out_is_told_of_with_the_remedy():
     async def handle(asked):
         row = choice(asked, ABC) | {"logprobs": None}
@@ -401,8 +418,13 @@ def test_what_came_in_before_a_failure_is_in_the_error():
         (Answer(b"<html>", 200, "text/html"), "expected JSON, got text/html: '<html>'"),
         (Answer(b"{}", 200, ""), "expected JSON, got no content type"),
         (Answer(b"[]"), "expected a JSON object"),
-        (Answer(b"\xff\xfe"), "expected"),
-        (answer({"choices": [3], **usage(1, 1)}), "expected a list of objects, got [3]"),
+        (Answer(b'{"choices": "\xff"}'), "expected text in UTF-8"),
+        (answer({"choices": [{"text": "\ud83d"}], **usage(1, 1)}), "a text of whole characters"),
+        (
+            answer({"error": {"message": "overloaded"}}),
+            "usage .* the server says: .*overloaded",
+        ),
+        (answer({"choices": [3], **usage(1, 1)}), r"expected a list of objects, got \[3\]"),
         (answer({"choices": [], **usage(1, 1)}), "expected 1 choices, got 0"),
         (answer({"error": {"message": "hmm"}, "choices": [], **usage(1, 1)}), "hmm"),
         (answer({"choices": [{"finish_reason": "stop"}], **usage(1, 1)}), "expected a text"),
@@ -418,8 +440,16 @@ def test_what_may_pass_is_tried_again(reply, words):
     with Server(handle) as server, pytest.raises(EngineError) as caught:
         asyncio.run(engine(server).complete(["p"], [0], HOW))
     assert len(server.asked) == 3
-    assert words in str(caught.value)
+    assert re.search(words, str(caught.value))
     assert caught.value.retryable
+
+
+def test_half_a_character_is_not_asked():
+    with Server(scripted(ABC)) as server, pytest.raises(EngineError) as caught:
+        asyncio.run(engine(server).complete(["a", "b\ud83d"], [0, 1], HOW))
+    assert r"a prompt of whole characters, got '\ud83d'" in str(caught.value)
+    assert list(caught.value.done) == [0]
+    assert len(server.asked) == 1
 
 
 def test_a_server_that_takes_no_n_is_found_out():
@@ -555,6 +585,36 @@ def test_the_key_is_sent_and_shown_nowhere(monkeypatch):
     assert "the key in MY_KEY is refused" in str(caught.value)
     for shown in (str(caught.value), repr(lm), lm.name, name_of(lm)):
         assert "secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body"),
+    [
+        (200, "text/html", "<p>{}</p>"),
+        (200, "application/json", '{{"choices": [], "error": "{}"}}'),
+        (500, "text/plain", "{}"),
+    ],
+)
+def test_a_key_that_comes_back_in_any_reply_is_hidden(monkeypatch, status, kind, body):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+
+    async def handle(asked):
+        return Answer(body.format(asked.headers["authorization"]).encode(), status, kind)
+
+    assert "***" in str(failure(handle))
+    assert "secret" not in str(failure(handle))
+
+
+def test_a_key_is_one_line_and_else_refused_without_being_shown(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", " sk-very-secret\r\n")
+    with Server(scripted(ABC)) as server:
+        asyncio.run(engine(server).complete(["p"], [0], HOW))
+        assert server.asked[0].headers["authorization"] == "Bearer sk-very-secret"
+        for bad in ("sk-very\nsecret", "sk-very-secrét"):
+            monkeypatch.setenv("OPENAI_API_KEY", bad)
+            with pytest.raises(InputError, match="a key in the environment variable") as caught:
+                asyncio.run(engine(server).complete(["p"], [0], HOW))
+            assert "sec" not in str(caught.value)
 
 
 def test_the_official_service_needs_a_key(monkeypatch):

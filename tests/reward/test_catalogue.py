@@ -50,7 +50,7 @@ def test_the_table_has_every_family_with_published_weights():
 def test_texts_of_reward_models_are_read_as_everywhere():
     model = read_reward("sequence_classifier('some/where', scale=4)")
     assert name_of(model) == "sequence_classifier(model='some/where', scale=4.0)"
-    with pytest.raises(InputError, match="required"):
+    with pytest.raises(InputError, match="needs a value for model"):
         read_reward("qwen_prm")
     with pytest.raises(InputError, match="rewardmodel"):
         read_reward("bfs()")

@@ -102,16 +102,16 @@ def test_the_other_searches_go_on():
 
 
 def test_a_client_that_leaves_the_queue_makes_room():
-    writer = Writer(seconds=0.1)
+    writer = Writer(seconds=0.05)
     limits = Limits(searches=1, queue=1)
     with serving(service(policy=writer, limits=limits)) as url, ThreadPoolExecutor(1) as pool:
         post = {"url": f"{url}/v1/chat/completions"}
         first = pool.submit(lambda: web.post(json=body("pear"), timeout=60, **post))
         until(lambda: running(url) == 1)
         with pytest.raises(web.TimeoutException):
-            web.post(json=body("apple"), timeout=0.3, **post)
+            web.post(json=body("apple"), timeout=0.15, **post)
         until(lambda: gauge(url, "specreward_searches_queued") == 0)
         with pytest.raises(web.TimeoutException):  # there is room again: it waits, as before
-            web.post(json=body("plum"), timeout=0.3, **post)
+            web.post(json=body("plum"), timeout=0.15, **post)
         assert not first.done()
         assert first.result().status_code == 200

@@ -197,10 +197,10 @@ def test_limits_are_checked(wrong):
 
 def test_a_search_out_of_time_answers_with_the_best_so_far(tmp_path):
     strategy = "mcts(simulations=200)"
-    writer = Writer(seconds=0.08)
+    writer = Writer(seconds=0.04)
     with (
         Store(tmp_path / "run.db") as store,
-        serving(service(policy=writer, limits=Limits(seconds=1.0), store=store)) as url,
+        serving(service(policy=writer, limits=Limits(seconds=0.6), store=store)) as url,
     ):
         reply = ask(url, model=strategy).json()
         assert reply["specreward"]["ended"] == "timeout", reply
@@ -258,14 +258,14 @@ def test_dollars_need_prices():
 
 
 def test_waiting_does_not_count_as_time():
-    slow = service(policy=Writer(seconds=0.06), limits=Limits(searches=1, seconds=1.0))
-    with serving(slow) as url, ThreadPoolExecutor(6) as pool:
-        replies = list(pool.map(lambda i: ask(url, f"word {i}"), range(6)))
+    slow = service(policy=Writer(seconds=0.06), limits=Limits(searches=1, seconds=0.8))
+    with serving(slow) as url, ThreadPoolExecutor(5) as pool:
+        replies = list(pool.map(lambda i: ask(url, f"word {i}"), range(5)))
     assert {reply.json()["specreward"]["ended"] for reply in replies} == {"done"}
 
 
 def test_the_server_answers_while_it_searches():
-    with serving(service(policy=Writer(seconds=0.4))) as url, ThreadPoolExecutor(1) as pool:
+    with serving(service(policy=Writer(seconds=0.2))) as url, ThreadPoolExecutor(1) as pool:
         pending = pool.submit(ask, url)
         until(lambda: "specreward_searches_running 1.0" in web.get(f"{url}/metrics").text)
         assert web.get(f"{url}/healthz", timeout=0.5).status_code == 200

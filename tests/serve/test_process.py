@@ -61,9 +61,9 @@ def test_the_second_signal_ends_the_grace(patience, tmp_path):
         asking = threading.Thread(target=lambda: replies.append(web.post(**ask)))
         asking.start()
         until(lambda: "_running 1.0" in web.get(f"{listening.url}/metrics").text)
-        time.sleep(0.3)
+        time.sleep(0.2)
         told_to_stop()
-        time.sleep(0.3)
+        time.sleep(0.2)
         assert not replies  # the grace period
         told_to_stop()
         asking.join()

@@ -74,7 +74,12 @@ def _export(file: Path, runs: list[int], problem: str | None, page: Path) -> Non
         text = exported_page(archive, problem=problem)
     finally:
         archive.close()
-    write_whole(page, text)
+    try:
+        write_whole(page, text)
+    except OSError as error:
+        raise InputError(
+            f"{page}: cannot be written: {error.strerror}: give another --html"
+        ) from error
     notes().print(f"written to {page}: {len(text.encode()) / 1e6:.2f} MB", markup=False)
 
 

@@ -1,20 +1,10 @@
 """Engines and the policy that runs on them."""
 
-from specreward.generate.dialects import (
-    VLLM,
-    Dialect,
-    LlamaCpp,
-    NotGiven,
-    Ollama,
-    OpenAIAPI,
-    Processed,
-    Raw,
-    SGLang,
-    TokenLaw,
-)
+from specreward.generate.dialects import VLLM, Dialect, LlamaCpp, Ollama, OpenAIAPI, SGLang
 from specreward.generate.openai import OpenAI
 from specreward.generate.retry import Backoff, Retry
 from specreward.generate.routes import Chat, Completions, Route
+from specreward.generate.token_law import NotGiven, Processed, Raw, TokenLaw
 
 __all__ = [
     "VLLM",

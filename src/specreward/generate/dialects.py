@@ -11,10 +11,6 @@ A dialect says what a request must hold beside the fields that all servers share
 where it is left out. All but the temperature is switched off where a server lets a request do so
 (nucleus, top-k, penalties), also where the model's own file asks for it: the law sampled from is
 the model's at the temperature, and nothing else.
-
-    raw()          log softmax(logits): the model's own, whatever the temperature
-    processed()    log softmax(logits / temperature): the law that the token was drawn from
-    not_given()    there are none
 """
 
 from __future__ import annotations
@@ -26,70 +22,12 @@ from typing import Any, ClassVar, Protocol, final
 from specreward.engines import Message, Sampling
 from specreward.errors import InputError
 from specreward.generate.retry import Failure
+from specreward.generate.token_law import NotGiven, Processed, Raw, TokenLaw
 
-__all__ = [
-    "VLLM",
-    "Dialect",
-    "LlamaCpp",
-    "NotGiven",
-    "Ollama",
-    "OpenAIAPI",
-    "Processed",
-    "Raw",
-    "SGLang",
-    "TokenLaw",
-]
+__all__ = ["VLLM", "Dialect", "LlamaCpp", "Ollama", "OpenAIAPI", "SGLang"]
 
 Fields = dict[str, Any]
 """Part of a request's JSON."""
-
-
-# ---------------------------------------------------------------------------------- laws
-
-
-class TokenLaw(Protocol):
-    """Which law a server's log-probabilities are under; an object to pass to a dialect.
-
-    A step needs that which the token was drawn from: its log-probability is compared with that of
-    its siblings, and a sum over tokens at one temperature is no function of the sum at another.
-    """
-
-    def fits(self, temperature: float) -> bool:
-        """Whether they are what ``Completion.logprob`` means at this temperature."""
-        ...
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Raw:
-    """The model's own law, before the temperature: of use at temperature 0 and 1."""
-
-    def fits(self, temperature: float) -> bool:
-        """At 0 and at 1."""
-        return temperature in (0.0, 1.0)
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Processed:
-    """The law that the token was drawn from; at temperature 0 the model's own."""
-
-    def fits(self, temperature: float) -> bool:
-        """At each."""
-        return True
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class NotGiven:
-    """No log-probabilities: none are asked for."""
-
-    def fits(self, temperature: float) -> bool:
-        """At none."""
-        return False
-
-
-# ---------------------------------------------------------------------------------- dialects
 
 
 class Dialect(Protocol):
@@ -147,7 +85,7 @@ class Dialect(Protocol):
 
     @property
     def forces(self) -> bool:
-        """Whether a given text is rated token by token, each forced upon the server (scoring.py)."""
+        """Whether a given text is rated token by token, each forced (scoring.py)."""
         ...
 
     def rates(self, *, messages: bool) -> Fields:

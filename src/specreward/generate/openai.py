@@ -36,8 +36,8 @@ SEEDS = 2**31
 """Seeds are sent modulo this: every server takes so many bits."""
 
 OWN = frozenset(
-    ("model", "messages", "prompt", "n", "seed", "stop", "temperature", "max_tokens", "logprobs")
-    + ("max_completion_tokens", "stream")
+    {"model", "messages", "prompt", "n", "seed", "stop", "temperature", "logprobs", "stream"}
+    | {"max_tokens", "max_completion_tokens"}
 )
 """Fields that say what was asked for: with another value the answer would be to something else."""
 
@@ -67,8 +67,9 @@ class OpenAI:
         retry: When to try again.
         key_env: The environment variable that holds the key. It is read when it is needed, and
             kept nowhere.
-        extra: A JSON object: more fields of each sampling request, as the server documents them,
-            such as ``'{"chat_template_kwargs": {"enable_thinking": false}}'``.
+        extra: A JSON object: more fields of each request, as the server documents them, but for
+            those that say what is asked (``temperature``, ``max_tokens``, ...), such as
+            ``'{"chat_template_kwargs": {"enable_thinking": false}}'``.
         parameters: Number of parameters, for FLOPs; 0 if unknown.
 
     Raises:

@@ -22,10 +22,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, final
 
 from specreward.checks import number, rule
-from specreward.engines import LanguageModel, Usage, ValueModel
+from specreward.engines import LanguageModel, Usage
 from specreward.errors import InputError, RewardError
 from specreward.reward.composed import Composed, Scorer, Wiring, names_of
-from specreward.reward.solutions import SolutionModel
 from specreward.seeds import uniform
 from specreward.stats import wilson
 from specreward.types import Path, Result, RewardModel
@@ -73,6 +72,10 @@ class Between:
         return self.low <= score <= self.high
 
 
+VERBS = {"grade", "score", "values", "wired"}
+"""What one of the four kinds of reward models can do."""
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class Cascade:
@@ -96,7 +99,8 @@ class Cascade:
 
     def __post_init__(self) -> None:
         for name, model in (("small", self.small), ("large", self.large)):
-            if not isinstance(model, Composed | SolutionModel | ValueModel | RewardModel):
+            # Asked of the class: a property of the object may load its weights.
+            if not VERBS & set(dir(type(model))):
                 raise InputError(f"cascade {name}: expected a reward model, got {model!r}")
         rule("cascade unsure", self.unsure, "between(0.2, 0.8)")
         number("cascade audit", self.audit, 0, 1)

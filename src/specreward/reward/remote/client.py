@@ -178,8 +178,8 @@ class Remote(ABC):
             kind = UnusableReward if isinstance(error.failure, Unusable) else EngineError
             tries = f"{error.attempts} attempt{'s' if error.attempts > 1 else ''}"
             raise kind(
-                f"{self.name} at {target.address}: {connection.hidden(str(error))} ({tries}; the solution ends with "
-                f"{part[-1].steps[-1][-60:]!r})",
+                f"{self.name} at {target.address}: {connection.hidden(str(error))} ({tries}; the "
+                f"solution ends with {part[-1].steps[-1][-60:]!r})",
                 error.failure.retryable,
                 error.wasted,
             ) from error

@@ -1,4 +1,7 @@
-"""Scoring token by token: what is asked of the server, what is refused, what is counted."""
+"""Scoring by forced tokens: what is asked of the server, what is refused, what is counted.
+
+The other way, a text that is rated whole, is in ``test_openai.py`` and ``test_dialects.py``.
+"""
 
 import asyncio
 import json
@@ -112,7 +115,7 @@ def test_the_cost_is_what_the_server_says_of_each_request():
 
 
 def test_a_conversation_goes_through_the_models_template():
-    extra = '{"chat_template_kwargs": {"enable_thinking": false}, "max_tokens": 9, "logprobs": 0}'
+    extra = '{"chat_template_kwargs": {"enable_thinking": false}, "add_special": false}'
     pairs = [(BEGUN, " not"), ("p", " is")]
     got, asked = score(*pairs, route=Chat(), extra=extra)
     assert got[0].value == pytest.approx(chance([6, 7], 8))
@@ -127,7 +130,6 @@ def test_a_conversation_goes_through_the_models_template():
     }
     last = asked[-1].body
     assert last["chat_template_kwargs"] == {"enable_thinking": False}
-    assert (last["max_tokens"], last["logprobs"]) == (1, 1)
 
 
 def test_a_conversation_on_the_route_for_text_is_its_texts():
