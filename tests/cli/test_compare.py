@@ -69,7 +69,8 @@ def test_lines_are_one_for_each_strategy_and_problem_in_order(call, tmp_path):
 def test_the_table_has_the_numbers_of_the_summary(call, tmp_path):
     done = call(*words(tmp_path))
     [_, ours] = json.loads((tmp_path / "summary.json").read_text())["strategies"]
-    for text in (f"{ours['accuracy']:.1%}", "LLM tokens", "evaluate", "reward tokens", "acceptance"):
+    rate = f"{ours['accuracy']:.1%}"
+    for text in (rate, "LLM tokens", "evaluate", "reward tokens", "acceptance"):
         assert text in done.stdout
     assert f"{ours['ratio_to_first']['tokens']:.3g} (" in done.stdout
     assert "\x1b" not in done.stdout
