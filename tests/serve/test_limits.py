@@ -197,10 +197,10 @@ def test_limits_are_checked(wrong):
 
 def test_a_search_out_of_time_answers_with_the_best_so_far(tmp_path):
     strategy = "mcts(simulations=200)"
-    writer = Writer(seconds=0.04)
+    writer = Writer(seconds=0.08)
     with (
         Store(tmp_path / "run.db") as store,
-        serving(service(policy=writer, limits=Limits(seconds=0.6), store=store)) as url,
+        serving(service(policy=writer, limits=Limits(seconds=1.0), store=store)) as url,
     ):
         reply = ask(url, model=strategy).json()
         assert reply["specreward"]["ended"] == "timeout", reply
