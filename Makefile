@@ -18,7 +18,7 @@ demo: $(VENV)/.installed
 	$(BIN)/specreward demo
 
 test: lint
-	$(RUN) pytest -q
+	$(RUN) pytest -q -n 2 --dist loadfile
 
 lint: $(DEV_STAMP)
 	$(RUN) ruff check .

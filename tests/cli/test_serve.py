@@ -177,8 +177,6 @@ def test_open_to_the_world_without_a_key_is_warned_of(call, monkeypatch):
 
 # ---------------------------------------------------------------------------------- the end
 
-LONG = "mcts(simulations=200)"
-
 
 def asked_in_the_background(url, text, model):
     replies = []
@@ -203,30 +201,6 @@ def test_ctrl_c_lets_searches_end(tmp_path):
         assert process.stderr.read() == "interrupted\n"
         with pytest.raises(urllib.error.URLError):
             ask(url, "pear")
-
-
-def test_after_the_grace_searches_are_stopped_and_what_they_found_is_kept(tmp_path):
-    words = ("--store", tmp_path / "run.db", "--grace", "0.3")
-    with served(*words, seconds=0.1) as (process, url, _):
-        thread, replies = asked_in_the_background(url, "apple", LONG)
-        start = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        thread.join(20)
-        [(status, body)] = replies
-        assert status == 503
-        assert "the server was stopped" in body["error"]["message"]
-        assert body["specreward"]["ended"] == "stopped"
-        assert process.wait(20) == 0
-        assert time.monotonic() - start < 5
-        assert "Traceback" not in process.stderr.read()
-    with Store(tmp_path / "run.db", write=False) as kept:
-        [row] = kept.runs()
-        [result] = kept.results(row.id)
-        assert row.strategy == LONG
-        assert result.ended == "failed"
-        assert result.expansions
-        assert len(result.expansions) == body["specreward"]["expansions"]
-        assert kept.paid()["toy-lm"][0] > 0
 
 
 PAGE = (HERE.parents[1] / "docs" / "server.md").read_text(encoding="utf-8")

@@ -1,10 +1,12 @@
-"""A server of the toy task in a thread, and engines that can be slow, count, fail or be held."""
+"""Services of the toy task behind a server, and engines that can be slow, count or fail."""
 
 import asyncio
+import itertools
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 import uvicorn
 
@@ -69,22 +71,60 @@ def service(*, policy=None, reward=None, strategies=None, limits=None, **more):
     return Service(task=TASK, engines=engines, strategies=served, limits=limits or Limits(), **more)
 
 
+class House:
+    """One server in a thread for all services, each under a path of its own.
+
+    To start and stop one for each takes longer than most tests.
+    """
+
+    def __init__(self):
+        self._names = itertools.count()
+        self._inside = {}
+        self._listening = listen("127.0.0.1", 0)
+        config = uvicorn.Config(self, log_config=None, access_log=False, lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        until(lambda: self._server.started)
+
+    def _run(self):
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            runner.run(self._server.serve(sockets=[self._listening.socket]))
+
+    async def __call__(self, scope, receive, send):
+        name, _, path = scope["path"].removeprefix("/").partition("/")
+        await self._inside[name](scope | {"path": f"/{path}"}, receive, send)
+
+    @contextmanager
+    def holding(self, app):
+        """The application, from its startup to its shutdown; yields its URL."""
+        name = f"s{next(self._names)}"
+        self._inside[name] = app
+        life = app.router.lifespan_context(app)
+        self._wait(life.__aenter__())
+        try:
+            yield f"{self._listening.url}/{name}"
+        finally:
+            self._wait(life.__aexit__(None, None, None))
+
+    def _wait(self, work):
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+    def close(self):
+        self._server.should_exit = True
+        self._thread.join(timeout=20)
+        assert not self._thread.is_alive()
+
+
+house = cache(House)
+
+
 @contextmanager
 def serving(served):
-    """The service on a free port of the loopback; yields its URL."""
-    application = Application(served)
-    listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(application.asgi, log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: server.run(sockets=[listening.socket]))
-    thread.start()
-    try:
-        until(lambda: server.started)
-        yield listening.url
-    finally:
-        server.should_exit = True
-        thread.join(timeout=20)
-        assert not thread.is_alive()
+    """The service, somewhere on the loopback; yields its URL."""
+    with house().holding(Application(served).asgi) as url:
+        yield url
 
 
 def until(true, seconds=10.0):

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -100,9 +101,10 @@ def test_a_body_that_is_too_large(locked):
 
 def test_a_body_is_not_read_before_the_key(locked):
     """A stranger may not make the server wait for a body."""
-    host, port = locked.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as sock:
-        sock.sendall(b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+    place = urlsplit(locked)
+    with socket.create_connection((place.hostname, place.port), timeout=10) as sock:
+        head = f"POST {place.path}/v1/score HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+        sock.sendall(head.encode())
         assert sock.recv(1000).startswith(b"HTTP/1.1 401 ")
 
 

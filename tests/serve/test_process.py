@@ -23,21 +23,26 @@ def told_to_stop():
 
 
 @pytest.fixture
-def patience():
-    """A signal that ends a server which has not heard the test's own; those are counted."""
-    late = []
-    timers = [threading.Timer(10 + i, lambda: [late.append(1), told_to_stop()]) for i in range(3)]
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
+def stray():
+    """Signals that a server left to the process, and those that had to end a deaf one."""
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("left"))
+
+    def rescue():
+        seen.append("late")
+        told_to_stop()
+
+    timers = [threading.Timer(15 + i, rescue) for i in range(2)]
     for timer in timers:
         timer.start()
-    yield late
+    yield seen
     for timer in timers:
         timer.cancel()
         timer.join()
     signal.signal(signal.SIGTERM, before)
 
 
-def test_a_signal_before_the_start_is_not_lost(patience):
+def test_a_signal_before_the_start_is_not_lost(stray):
     listening = listen("127.0.0.1", 0)
 
     class Early:
@@ -48,11 +53,14 @@ def test_a_signal_before_the_start_is_not_lost(patience):
 
     before = signal.getsignal(signal.SIGTERM)
     run_server(Application(service()), Early(), 0.0, lambda: None)
-    assert not patience
+    assert stray == []
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_the_second_signal_ends_the_grace(patience, tmp_path):
+@pytest.mark.parametrize(("grace", "signals"), [(0.2, 1), (60.0, 2)])
+def test_after_the_grace_or_a_second_signal_searches_are_stopped_and_kept(
+    stray, tmp_path, caplog, grace, signals
+):
     listening, replies = listen("127.0.0.1", 0), []
     body = {"model": "mcts(simulations=200)", "prompt": "apple"}
 
@@ -62,22 +70,28 @@ def test_the_second_signal_ends_the_grace(patience, tmp_path):
         asking.start()
         until(lambda: "_running 1.0" in web.get(f"{listening.url}/metrics").text)
         time.sleep(0.2)
-        told_to_stop()
-        time.sleep(0.2)
-        assert not replies  # the grace period
-        told_to_stop()
+        for _ in range(signals):
+            assert asking.is_alive()
+            told_to_stop()
+            time.sleep(0.15)
         asking.join()
 
     with Store(tmp_path / "run.db") as store:
-        application = Application(service(policy=Writer(seconds=0.1), store=store))
+        writer = Writer(seconds=0.1)
+        application = Application(service(policy=writer, store=store))
         thread = threading.Thread(target=client)
-        run_server(application, listening, 60.0, thread.start)
+        start = time.monotonic()
+        run_server(application, listening, grace, thread.start)
+        assert time.monotonic() - start < 10
         thread.join()
         [row] = store.runs()
         [kept] = store.results(row.id)
-    assert not patience
+        assert store.paid()[writer.name][0] > 0
+    assert stray == []
+    assert caplog.records == []
     [reply] = replies
     assert reply.status_code == 503
+    assert "the server was stopped" in reply.json()["error"]["message"]
     assert reply.json()["specreward"]["ended"] == "stopped"
-    assert kept.expansions
-    assert "the server was stopped" in kept.error
+    assert kept.ended == "failed"
+    assert len(kept.expansions) == reply.json()["specreward"]["expansions"] > 0
