@@ -1,4 +1,4 @@
-"""Services of the toy task behind a server, and engines that can be slow, count or fail."""
+"""Services of the toy task behind a server, and engines that can be slow, held, count or fail."""
 
 import asyncio
 import itertools
@@ -41,9 +41,18 @@ class Values:
         return TASK.value(Path(Problem("", question), tuple(Step(letter) for letter in word)))
 
 
+def _set():
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Writer:
-    """The toy language model; each call takes ``seconds``, the ones after ``most`` fail."""
+    """The toy language model; each call takes ``seconds``, the ones after ``most`` fail.
+
+    None is answered before ``free`` is set.
+    """
 
     seconds: float = 0.0
     most: int = 10**9
@@ -51,10 +60,13 @@ class Writer:
     parameters: int = 1000
     calls: int = 0
     lm: ToyLanguageModel = field(default_factory=lambda: ToyLanguageModel(task=TASK))
+    free: threading.Event = field(default_factory=_set)
 
     async def complete(self, prompts, seeds, sampling):
         self.calls += len(prompts)
         await asyncio.sleep(self.seconds)
+        while not self.free.is_set():
+            await asyncio.sleep(0.005)
         if self.calls > self.most:
             raise EngineError("the engine\nis out of order: mend it")
         return await self.lm.complete(prompts, seeds, sampling)

@@ -1,6 +1,7 @@
 """A client that goes away stops its search, and only its own."""
 
 import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -102,7 +103,7 @@ def test_the_other_searches_go_on():
 
 
 def test_a_client_that_leaves_the_queue_makes_room():
-    writer = Writer(seconds=0.05)
+    writer = Writer(free=threading.Event())
     limits = Limits(searches=1, queue=1)
     with serving(service(policy=writer, limits=limits)) as url, ThreadPoolExecutor(1) as pool:
         post = {"url": f"{url}/v1/chat/completions"}
@@ -114,4 +115,5 @@ def test_a_client_that_leaves_the_queue_makes_room():
         with pytest.raises(web.TimeoutException):  # there is room again: it waits, as before
             web.post(json=body("plum"), timeout=0.15, **post)
         assert not first.done()
+        writer.free.set()
         assert first.result().status_code == 200

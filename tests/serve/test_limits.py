@@ -113,9 +113,13 @@ def test_a_body_is_not_read_before_the_key(locked):
 
 def test_what_does_not_fit_into_the_queue_is_sent_away():
     """One runs, two wait, the rest is refused at once; all that were let in are answered."""
-    slow = service(policy=Writer(seconds=0.08), limits=Limits(searches=1, queue=2))
-    with serving(slow) as url, ThreadPoolExecutor(6) as pool:
-        replies = list(pool.map(lambda i: ask(url, f"word {i}"), range(6)))
+    writer = Writer(free=threading.Event())
+    held = service(policy=writer, limits=Limits(searches=1, queue=2))
+    with serving(held) as url, ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(ask, url, f"word {i}") for i in range(6)]
+        until(lambda: sum([one.done() for one in asked]) == 3)
+        writer.free.set()
+        replies = [one.result() for one in asked]
         assert ask(url, "later").status_code == 200
     statuses = sorted(reply.status_code for reply in replies)
     assert statuses == [200] * 3 + [429] * 3
@@ -260,9 +264,9 @@ def test_dollars_need_prices():
 
 
 def test_waiting_does_not_count_as_time():
-    slow = service(policy=Writer(seconds=0.06), limits=Limits(searches=1, seconds=0.8))
-    with serving(slow) as url, ThreadPoolExecutor(5) as pool:
-        replies = list(pool.map(lambda i: ask(url, f"word {i}"), range(5)))
+    slow = service(policy=Writer(seconds=0.06), limits=Limits(searches=1, seconds=0.7))
+    with serving(slow) as url, ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(lambda i: ask(url, f"word {i}"), range(4)))
     assert {reply.json()["specreward"]["ended"] for reply in replies} == {"done"}
 
 
