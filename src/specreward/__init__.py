@@ -17,6 +17,7 @@ that they come from.
 from specreward.assemble import Engines, assemble, wire
 from specreward.cite import cite
 from specreward.embedded import EmbeddedPolicy, EmbeddedSRM
+from specreward.engines import ChatPrompt, Message
 from specreward.errors import SpecRewardError
 from specreward.ledger import Budget
 from specreward.registry import registered
@@ -50,12 +51,14 @@ from specreward.types import (
 __all__ = [
     "Budget",
     "Candidate",
+    "ChatPrompt",
     "Completion",
     "EmbeddedPolicy",
     "EmbeddedSRM",
     "Engines",
     "Judgement",
     "LanguageModel",
+    "Message",
     "Models",
     "Path",
     "Policy",
