@@ -166,7 +166,7 @@ class Metered:
             return await self.lm.complete(prompts, seeds, sampling)
 
         most = calls * sampling.max_tokens
-        return await self._meter()(prompts, calls, most, ask, _of_completions)
+        return await _meter(self)(prompts, calls, most, ask, _of_completions)
 
     async def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
         """As the engine.
@@ -179,18 +179,7 @@ class Metered:
         async def ask() -> list[Scored]:
             return await self.lm.logprobs(texts)
 
-        return await self._meter(rereads=self.rereads)(flat, len(texts), 0, ask, _of_scores)
-
-    def _meter(self, *, rereads: bool = False) -> _Meter:
-        return _Meter(
-            name=self.name,
-            parameters=self.parameters,
-            role=self.role,
-            phase=self.phase,
-            price=self.prices.find(self.name),
-            counter=self.counter,
-            rereads=rereads,
-        )
+        return await _meter(self, rereads=self.rereads)(flat, len(texts), 0, ask, _of_scores)
 
 
 @final
@@ -233,19 +222,11 @@ class MeteredValues:
         Raises:
             BudgetExhausted: Before a call that might pass the current ledger's budget.
         """
-        meter = _Meter(
-            name=self.name,
-            parameters=self.parameters,
-            role=self.role,
-            phase=self.phase,
-            price=self.prices.find(self.name),
-            counter=self.counter,
-        )
 
         async def ask() -> list[Scored]:
             return await self.vm.values(texts)
 
-        return await meter(texts, len(texts), 0, ask, _of_scores)
+        return await _meter(self)(texts, len(texts), 0, ask, _of_scores)
 
 
 @final
@@ -303,18 +284,23 @@ class MeteredSolutions:
         Raises:
             BudgetExhausted: Before a call that might pass the current ledger's budget.
         """
-        meter = _Meter(
-            name=self.name,
-            parameters=self.parameters,
-            role=self.role,
-            phase=self.phase,
-            price=self.prices.find(self.name),
-            counter=self.counter,
-        )
 
         async def ask() -> list[Graded]:
             return await self.sm.grade(solutions)
 
         texts = [text for one in solutions for text in (one.question, *one.steps)]
         calls = len(solutions)
-        return await meter(texts, calls, calls * self.most_tokens, ask, _of_graded)
+        return await _meter(self)(texts, calls, calls * self.most_tokens, ask, _of_graded)
+
+
+def _meter(edge: Metered | MeteredValues | MeteredSolutions, *, rereads: bool = False) -> _Meter:
+    """What a wrapper does with one call."""
+    return _Meter(
+        name=edge.name,
+        parameters=edge.parameters,
+        role=edge.role,
+        phase=edge.phase,
+        price=edge.prices.find(edge.name),
+        counter=edge.counter,
+        rereads=rereads,
+    )
