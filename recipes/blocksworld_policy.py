@@ -77,7 +77,9 @@ def verdict(distance: int, left: int) -> str:
     return "sure" if left <= 4 else "likely"
 
 
-def make_row(graph: BlocksGraph, rng: random.Random, tokens: int = 220) -> Row:
+def make_row(
+    graph: BlocksGraph, rng: random.Random, tokens: int = 220, *, verdicts: bool = True
+) -> Row:
     """One goal, as many states as fill the row, and what is to be said of each."""
     goal = graph.random_goal(rng, drop=rng.choice([0.0, 0.2, 0.5, 0.8]))
     far = graph.distances(goal)
@@ -91,6 +93,8 @@ def make_row(graph: BlocksGraph, rng: random.Random, tokens: int = 220) -> Row:
         body = row.add(WORDS.encode(text.prompt(goal, state)))
         if far[here]:
             row.write(WORDS.encode(renamed(shortest(graph, far, here, rng), names)), body)
+        if not verdicts:
+            continue
         left = steps_left(int(far[here]), rng)
         limit = row.add(WORDS.encode(f"left {left} ;"), body)
         ask = row.add(WORDS.encode("value :"), limit)
@@ -102,8 +106,9 @@ def make_row(graph: BlocksGraph, rng: random.Random, tokens: int = 220) -> Row:
     return row
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    parser = arguments(__doc__, minutes=50, steps=40000)
+def learn(words: Sequence[str] | None, about: str, shape: Shape, *, verdicts: bool) -> None:
+    """Train a decoder of this shape to propose, and with ``verdicts`` to evaluate."""
+    parser = arguments(about, minutes=50, steps=40000)
     parser.add_argument("--rows", type=int, default=8)
     args = parser.parse_args(words)
     begin(args)
@@ -111,10 +116,14 @@ def main(words: Sequence[str] | None = None) -> None:
 
     def batches(step: int) -> Batch:
         rng = draws(args.seed, step)
-        return collate([make_row(graph, rng) for _ in range(args.rows)])
+        return collate([make_row(graph, rng, verdicts=verdicts) for _ in range(args.rows)])
 
     schedule = Schedule(steps=args.steps, minutes=args.minutes)
-    train(Decoder(SHAPE), batches, token_loss, schedule, args.out, every=500)
+    train(Decoder(shape), batches, token_loss, schedule, args.out, every=500)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    learn(words, __doc__, SHAPE, verdicts=True)
 
 
 if __name__ == "__main__":

@@ -88,23 +88,26 @@ def verdict(target: Fraction, numbers: Numbers, rng: random.Random) -> str:
     return " ".join([*trials, "likely" if can else "impossible"])
 
 
-def make_row(rng: random.Random, roots: int = 3) -> Row:
+def make_row(rng: random.Random, roots: int = 3, *, verdicts: bool = True) -> Row:
     """One target, the states of several walks, and what is to be said of each."""
     target = random_target(rng)
     row = Row()
     head = row.add(WORDS.encode(f"target {target} ;"))
     for _ in range(roots):
         for state in walk(target, random_numbers(target, rng), rng):
-            _say(row, head, target, state, rng)
+            steps = [m for m in moves(state) if speakable(m)]
+            best = [m for m in steps if solvable(m[4], target)]
+            body = row.add(WORDS.encode(f"{text.numbers_text(state)} ;"), head)
+            if best:
+                row.write(WORDS.encode(f"{text.step(*rng.choice(best))} ;"), body)
+            if verdicts:
+                _evaluate(row, body, target, state, rng)
     return row
 
 
-def _say(row: Row, head: int, target: Fraction, state: Numbers, rng: random.Random) -> None:
+def _evaluate(row: Row, body: int, target: Fraction, state: Numbers, rng: random.Random) -> None:
     steps = [m for m in moves(state) if speakable(m)]
     best = [m for m in steps if solvable(m[4], target)]
-    body = row.add(WORDS.encode(f"{text.numbers_text(state)} ;"), head)
-    if best:
-        row.write(WORDS.encode(f"{text.step(*rng.choice(best))} ;"), body)
     if len(state) < 4 and rng.random() < 0.7:
         ask = row.add(WORDS.encode("value :"), body)
         row.write(WORDS.encode(f"{verdict(target, state, rng)} ;"), ask)
@@ -114,18 +117,23 @@ def _say(row: Row, head: int, target: Fraction, state: Numbers, rng: random.Rand
         row.write(WORDS.encode("good ;" if solvable(move[4], target) else "bad ;"), ask)
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    parser = arguments(__doc__, minutes=50, steps=40000)
+def learn(words: Sequence[str] | None, about: str, shape: Shape, *, verdicts: bool) -> None:
+    """Train a decoder of this shape to propose, and with ``verdicts`` to evaluate."""
+    parser = arguments(about, minutes=50, steps=40000)
     parser.add_argument("--rows", type=int, default=6)
     args = parser.parse_args(words)
     begin(args)
 
     def batches(step: int) -> Batch:
         rng = draws(args.seed, step)
-        return collate([make_row(rng) for _ in range(args.rows)])
+        return collate([make_row(rng, verdicts=verdicts) for _ in range(args.rows)])
 
     schedule = Schedule(steps=args.steps, rate=1.5e-3, minutes=args.minutes)
-    train(Decoder(SHAPE), batches, token_loss, schedule, args.out, every=400)
+    train(Decoder(shape), batches, token_loss, schedule, args.out, every=400)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    learn(words, __doc__, SHAPE, verdicts=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     LanguageModel.complete(prompts, seeds, sampling) -> [P] Completion       samples
     LanguageModel.logprobs([(prompt, continuation)]) -> [P] Scored           scores what is given
+    TokenModel.token_logprobs(prompts, ids, temperature) -> [P] Scored       the same, in token ids
     ValueModel.values(texts)                         -> [P] Scored           one number for a text
 
 An engine knows tokens and weights, and nothing of tasks, paths or searches.
@@ -13,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self, runtime_checkable
 
+from specreward.errors import InputError
+
 __all__ = [
     "ChatPrompt",
     "Completion",
@@ -22,8 +25,10 @@ __all__ = [
     "Rereading",
     "Sampling",
     "Scored",
+    "TokenModel",
     "Usage",
     "ValueModel",
+    "token_model",
 ]
 
 
@@ -135,6 +140,7 @@ class Completion:
         cached_tokens: Of these, not computed for this completion.
         finish: ``stop`` (a stop text or end of text) or ``length``.
         seconds: This completion's share of the engine's time.
+        ids: The tokens generated, the stop token included; empty where the engine does not say.
         wasted: What attempts that failed before this one cost; ``calls`` and ``failed`` count them.
     """
 
@@ -145,6 +151,7 @@ class Completion:
     cached_tokens: int = 0
     finish: Literal["stop", "length"] = "stop"
     seconds: float = 0.0
+    ids: tuple[int, ...] = ()
     wasted: Usage = Usage()
 
 
@@ -192,6 +199,45 @@ class LanguageModel(Protocol):
     async def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
         """Log-probability (temperature 1) of each (prompt, continuation), ``[P]``, in order."""
         ...
+
+
+@runtime_checkable
+class TokenModel(Protocol):
+    """A language model that says which tokens it wrote, and scores tokens that another one wrote.
+
+    What the ratio of two models' probabilities is made of: a text that is cut into tokens again may
+    be cut elsewhere, and a probability at temperature 1 is not that of the law sampled from.
+    """
+
+    def tokenizer(self) -> str:
+        """Identifies the table of token ids: equal where equal ids stand for equal tokens."""
+        ...
+
+    async def token_logprobs(
+        self, prompts: Sequence[str], ids: Sequence[tuple[int, ...]], temperature: float
+    ) -> list[Scored]:
+        """Log-probability of the tokens after each prompt, ``[P]``, in order.
+
+        Args:
+            prompts: As for ``complete``, ``[P]``.
+            ids: The tokens of each completion, at least one, the stop token included, ``[P]``.
+            temperature: Of the law that is asked for, above 0: that of ``complete``.
+        """
+        ...
+
+
+def token_model(lm: object) -> TokenModel:
+    """The same engine, where it is a ``TokenModel``.
+
+    Raises:
+        InputError: It is none.
+    """
+    if isinstance(lm, TokenModel):
+        return lm
+    raise InputError(
+        f"expected an engine that gives token ids and scores them, got {lm!r}: ratios of two "
+        "models' probabilities need one, such as embedded_policy(...) or transformers(...)"
+    )
 
 
 @runtime_checkable

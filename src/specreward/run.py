@@ -69,7 +69,8 @@ class _Job:
             except Exception as error:
                 result = _failure(problem, models, error)
         usage = {key: ledger.usage[key] for key in sorted(ledger.usage)}
-        return replace(result, usage=usage, counts=dict(sorted(ledger.counts.items())))
+        counts = Counter(ledger.counts) + Counter(models.trace.counts)
+        return replace(result, usage=usage, counts=dict(sorted(counts.items())))
 
     def _best_so_far(self, problem: Problem, models: Models) -> Result:
         found = tuple(models.trace.found)

@@ -6,9 +6,21 @@ a search gives the same result at any concurrency and after any resume.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from hashlib import blake2b
+from itertools import accumulate
+from math import isfinite
 
-__all__ = ["derive", "uniform"]
+from specreward.errors import InputError
+
+__all__ = ["choose", "derive", "rolled", "rolling", "uniform"]
+
+Dice = Callable[[Sequence[float]], int]
+"""Takes weights, at least 0, and gives the index that is to be drawn."""
+
+_dice: ContextVar[Dice | None] = ContextVar("specreward_dice", default=None)
 
 
 def derive(seed: int, *parts: object) -> int:
@@ -20,3 +32,43 @@ def derive(seed: int, *parts: object) -> int:
 def uniform(seed: int, *parts: object) -> float:
     """A number in [0, 1) from a root seed and the parts that name the draw."""
     return (derive(seed, *parts) >> 10) / (1 << 53)
+
+
+def choose(weights: Sequence[float], seed: int, *parts: object) -> int:
+    """An index, drawn with a probability in proportion to its weight.
+
+    Every draw among alternatives in a search is made here, so that a test can play all of them
+    (``rolled``) and know the law of the search exactly.
+
+    Args:
+        weights: At least 0, finite, one above 0.
+        seed: Root seed.
+        parts: Name the draw.
+
+    Raises:
+        InputError: A weight is negative, infinite or NaN, or none is above 0.
+    """
+    bounds = list(accumulate(weights))
+    if not bounds or not all(w >= 0 and isfinite(w) for w in weights) or not bounds[-1] > 0:
+        raise InputError(f"expected finite weights of at least 0, not all 0, got {list(weights)!r}")
+    dice = _dice.get()
+    if dice is not None:
+        return dice(weights)
+    point = uniform(seed, *parts) * bounds[-1]
+    last = max(i for i, weight in enumerate(weights) if weight > 0)  # where rounding ends
+    return next((i for i, bound in enumerate(bounds) if point < bound), last)
+
+
+@contextmanager
+def rolled(dice: Dice) -> Iterator[None]:
+    """Inside, ``choose`` asks the dice; see ``specreward.testing.exact``."""
+    token = _dice.set(dice)
+    try:
+        yield
+    finally:
+        _dice.reset(token)
+
+
+def rolling() -> bool:
+    """Whether somebody else rolls the dice."""
+    return _dice.get() is not None

@@ -32,6 +32,7 @@ __all__ = [
     "Scored",
     "Siblings",
     "Step",
+    "StepLikelihood",
     "StepScorer",
     "Strategy",
     "Task",
@@ -70,6 +71,7 @@ class Step:
             (temperature included); None where the engine gives none.
         final: The path is an answer now.
         dead: The step broke the rules of the task or cannot lead on: the path ends, no answer.
+        ids: The tokens generated, where the engine says; not compared.
     """
 
     text: str
@@ -77,6 +79,7 @@ class Step:
     logprob: float | None = None
     final: bool = False
     dead: bool = False
+    ids: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +164,20 @@ class Trace:
 
     ``run`` makes one per problem. Strategies read ``found``; the tree view reads ``expansions``.
     ``values`` is the memory of verifiers that ask nothing twice in one search: what was found out,
-    by (verifier, prompt).
+    by (verifier, prompt). ``counts`` is what else a strategy counts, by name.
     """
 
-    __slots__ = ("expansions", "found", "values")
+    __slots__ = ("counts", "expansions", "found", "values")
 
     def __init__(self) -> None:
         self.expansions: list[tuple[Path, tuple[Judgement, ...]]] = []
         self.found: list[Candidate] = []
         self.values: dict[tuple[object, str], Mapping[str, float]] = {}
+        self.counts: dict[str, int] = {}
+
+    def count(self, name: str, times: int = 1) -> None:
+        """Add to what is counted under a name."""
+        self.counts[name] = self.counts.get(name, 0) + times
 
     def record(self, parent: Path, judgements: Sequence[Judgement]) -> None:
         """Keep one expansion."""
@@ -189,7 +197,8 @@ class Result:
         usage: Cost by role and phase.
         expansions: The search tree: parent and judged children, in order.
         error: What failed, in one line.
-        counts: What else the ledger counted, by name; see ``cascade_report``.
+        counts: What else the ledger and the strategy counted, by name: how often a cascade asked
+            its large model, how many drafted steps were accepted.
     """
 
     problem: Problem
@@ -294,6 +303,27 @@ class Policy(Protocol):
             temperature: 0 is greedy.
             start: Index of the first sample: 0..n-1 were drawn before if ``start`` is n, and the
                 same index always gives the same sample.
+        """
+        ...
+
+
+@runtime_checkable
+class StepLikelihood(Protocol):
+    """A policy that also says how likely it would have written given steps."""
+
+    def tokenizer(self) -> str:
+        """Identifies the table of token ids: equal where equal ids stand for equal tokens."""
+        ...
+
+    async def likelihood(self, paths: Sequence[Path], *, temperature: float) -> list[float]:
+        """Log-probability in nats of the last step of each path given those before, ``[P]``.
+
+        Under the law of ``extend`` at this temperature, token for token: ``Step.ids`` decide, not
+        the text.
+
+        Raises:
+            InputError: The engine cannot do it, a step has no ids, or the temperature is not above
+                0.
         """
         ...
 

@@ -98,4 +98,5 @@ def conclude(
         candidates=found,
         ended=ended,
         expansions=tuple(models.trace.expansions),
+        counts=dict(models.trace.counts),
     )

@@ -4,6 +4,13 @@ check_strategy(MyStrategy(width=3))     # AssertionError with the reason, or not
 """
 
 from specreward.testing.contract import CappedPolicy, RecordedPolicy, check_strategy, toy_models
+from specreward.testing.exact import (
+    ExactPolicy,
+    ExactReward,
+    ExactTask,
+    law,
+    total_variation,
+)
 from specreward.testing.judge import KnownJudge
 from specreward.testing.rewards import NoisyReward, OracleReward, ScriptedReward
 from specreward.testing.scripted import ScriptedLanguageModel, ScriptedPolicy
@@ -12,6 +19,9 @@ from specreward.testing.toy_task import ToyTask
 
 __all__ = [
     "CappedPolicy",
+    "ExactPolicy",
+    "ExactReward",
+    "ExactTask",
     "KnownJudge",
     "NoisyReward",
     "OracleReward",
@@ -23,5 +33,7 @@ __all__ = [
     "ToyPolicy",
     "ToyTask",
     "check_strategy",
+    "law",
+    "total_variation",
     "toy_models",
 ]

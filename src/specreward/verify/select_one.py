@@ -17,23 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import ClassVar, final
 
-from specreward.seeds import uniform
+from specreward.seeds import choose, uniform
 from specreward.verify.accept import Decision, Weighed
 
 __all__ = ["SelectOne", "chances"]
-
-
-def choose(weights: Sequence[float], u: float) -> int:
-    """The index that a uniform number in [0, 1) falls on; weights need not sum to one."""
-    bounds = list(accumulate(weights))
-    point = u * bounds[-1]
-    return next(
-        (i for i, bound in enumerate(bounds) if point < bound),
-        max(range(len(weights)), key=weights.__getitem__),
-    )
 
 
 def residual(family: Sequence[Weighed]) -> list[float]:
@@ -68,8 +57,8 @@ class SelectOne:
         """At most one kept; the probabilities are q where SR = q / p is normalized."""
         keys = [item.path.key for item in family]
         name = [part for key in keys for part in key]
-        one = choose([item.p for item in family], uniform(seed, "draw", *name))
+        one = choose([item.p for item in family], seed, "draw", *name)
         if uniform(seed, "accept", *keys[one]) >= family[one].sr:
             rest = residual(family)
-            one = choose(rest, uniform(seed, "residual", *name)) if any(rest) else -1
+            one = choose(rest, seed, "residual", *name) if any(rest) else -1
         return [Decision(chance, i == one) for i, chance in enumerate(chances(family))]
