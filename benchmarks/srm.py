@@ -66,9 +66,7 @@ def comparisons() -> dict[str, list[str]]:
         alphas = [host.format(f"verify=speculative(alpha={a})") for a in (0.0, 0.25, 0.75)]
         widths = [f"bfs({w},{rest}".format(SRM) for w in (1, 3, 20) if str(w) != width]
         temperatures = [host.format("verify=speculative(target=luce(temperature=0.5))")]
-        drawn = [
-            host.replace("n=8, ", "").format(f"n={n}, {SRM}") for n in (2, 4, 8, 16)
-        ]
+        drawn = [host.replace("n=8, ", "").format(f"n={n}, {SRM}") for n in (2, 4, 8, 16)]
         chains = ["cot()", "cot(temperature=0.8)"]
         chains += [f"self_consistency({n})" for n in (4, 16)]
         chains += [f"best_of_n({n})" for n in (4, 8, 16, 32)]

@@ -1,0 +1,266 @@
+"""Every search of the package on the embedded draft and target: accuracy, FLOPs and latency.
+
+    python benchmarks/decoding.py accuracy [--only game24-all ...] [--work FOLDER] [--limit N]
+    python benchmarks/decoding.py latency  [--only game24-all ...] [--problems 40]
+    python benchmarks/decoding.py tune
+    python benchmarks/decoding.py figure
+
+``accuracy`` runs each comparison by ``specreward compare`` on the public problems of
+``benchmarks/srm.py``, and goes on where it was stopped. ``latency`` runs problems one at a time,
+the strategies in turn on each, nothing in a store, and takes the time on the clock. Both write one
+line for each strategy to ``benchmarks/results/decoding.jsonl``; ratios are paired, to the
+first strategy of the comparison. ``tune`` is how the thresholds were chosen: on generated
+problems of the split ``tune``, by accuracy alone. ``figure`` draws ``decoding.html`` from the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from srm import DATA, HERE, problems, write
+
+from specreward import assemble, parse, run
+from specreward.report.chart import COLORS, Point, chart
+from specreward.stats import Interval, paired_ratio
+from specreward.types import Models, Problem, Strategy
+
+RESULTS = HERE / "results" / "decoding.jsonl"
+TASKS = ("game24", "blocksworld")
+
+WIDTHS = (1, 4, 16)
+"""Samples a step of the speculative families."""
+
+
+def speculative(n: int) -> list[str]:
+    """The families with the same n, after soft best-of-n on the target and on the draft."""
+    return [
+        f"stepwise(draft=None, target=block({n}))",
+        f"stepwise(draft=block({n}), target=None)",
+        f"gsi({n})",
+        f"gsi({n}, threshold=None)",
+        f"rsd(n={n})",
+        f"specs({n})",
+    ]
+
+
+SEARCHES = [
+    "stepwise(draft=None, target=block(4))",
+    "cot()",
+]
+
+
+def comparisons() -> dict[str, list[str]]:
+    """Name -> strategies, the reference first."""
+    found = {}
+    for task in TASKS:
+        found[f"{task}-all"] = SEARCHES
+        for n in WIDTHS:
+            found[f"{task}-speculative-{n}"] = speculative(n)
+    return found
+
+
+# ---------------------------------------------------------------------------------- rows
+
+
+def about(comparison: str, verb: str) -> dict[str, object]:
+    """What every row says of where it comes from."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return {
+        "measure": verb,
+        "comparison": comparison,
+        "task": comparison.split("-")[0],
+        "commit": commit.stdout.strip(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "command": f"python benchmarks/decoding.py {verb} --only {comparison}",
+    }
+
+
+def keep(rows: Sequence[dict[str, object]], comparison: str, verb: str) -> None:
+    """Put rows into the file in place of those of the same measure and comparison."""
+    old = []
+    if RESULTS.exists():
+        old = [json.loads(line) for line in RESULTS.read_text().splitlines()]
+    old = [row for row in old if (row["measure"], row["comparison"]) != (verb, comparison)]
+    RESULTS.write_text("\n".join([json.dumps(row) for row in [*old, *rows]]) + "\n")
+
+
+def accuracy(name: str, work: Path, limit: int | None) -> None:
+    """One comparison on all reported problems."""
+    task, folder = name.split("-")[0], work / name
+    file = work / f"{task}.jsonl"
+    if not file.exists():
+        write(task, file, limit)
+    command = ["specreward", "compare", task, "--problems", str(file)]
+    command += [word for spec in comparisons()[name] for word in ("--strategy", spec)]
+    subprocess.run([sys.executable, "-m", *command, "--output", str(folder)], check=True)
+    summary = json.loads((folder / "summary.json").read_text())
+    named = ("spec", "n", "accuracy", "accuracy_interval", "per_problem", "usage", "counts")
+    keep(
+        [
+            about(name, "accuracy")
+            | {key: one[key] for key in named if key in one}
+            | {"ratio_to_first": one["ratio_to_first"]}
+            for one in summary["strategies"]
+        ],
+        name,
+        "accuracy",
+    )
+
+
+def latency(name: str, count: int) -> None:
+    """Seconds on the clock for one problem alone, the strategies in turn."""
+    task, specs = name.split("-")[0], comparisons()[name]
+    models = assemble(parse(f"{task}()", "task"))
+    strategies = [parse(spec, "strategy") for spec in specs]
+    chosen = spread(problems(task), count)
+    run(strategies[0], chosen[:2], models)  # sessions, threads and caches are ready
+    seconds: list[list[float]] = [[] for _ in specs]
+    for turn, problem in enumerate(chosen):
+        for place in range(len(specs)):
+            place = (place + turn) % len(specs)
+            seconds[place].append(timed(strategies[place], problem, models))
+    rows = []
+    for spec, times in zip(specs, seconds, strict=True):
+        ratio = paired_ratio(times, seconds[0])
+        rows.append(
+            about(name, "latency")
+            | {
+                "spec": spec,
+                "n": len(times),
+                "seconds": sum(times) / len(times),
+                "ratio_to_first": [ratio.estimate, ratio.low, ratio.high],
+            }
+        )
+    keep(rows, name, "latency")
+
+
+def timed(strategy: Strategy, problem: Problem, models: Models) -> float:
+    """Seconds of one search."""
+    begun = time.perf_counter()
+    run(strategy, [problem], models, concurrency=1)
+    return time.perf_counter() - begun
+
+
+def spread(found: Sequence[Problem], count: int) -> list[Problem]:
+    """Problems at equal distances, so that easy and hard ones are among them."""
+    step = max(1, len(found) // count)
+    return list(found[::step])[:count]
+
+
+# ---------------------------------------------------------------------------------- tuning
+
+GRID = {
+    "gsi": [
+        f"gsi(4, beta_inv={beta}, threshold={u})"
+        for beta in (5.0, 20.0)
+        for u in (None, 0.2, 0.5, 0.8)
+    ],
+    "rsd": [f"rsd({delta}, n=4)" for delta in (0.3, 0.5, 0.7, 0.9)],
+    "specs": [
+        f"specs(4, beta_inv={beta}, threshold={tau})"
+        for beta in (5.0, 20.0)
+        for tau in (0.3, 0.5, 0.7, 0.9)
+    ],
+}
+
+
+def tune(task: str, limit: int) -> None:
+    """The grid on generated problems that are not reported."""
+    models = assemble(parse(f"{task}()", "task"))
+    chosen = models.task.generate(limit, "tune", 0)
+    rows = []
+    for spec in [one for grid in GRID.values() for one in grid]:
+        results = run(parse(spec, "strategy"), chosen, models)
+        right = sum(
+            r.best is not None and models.task.check(r.problem, models.task.answer(r.best.path))
+            for r in results
+        )
+        flops = sum(u.flops for r in results for u in r.usage.values()) / len(results)
+        rows.append(
+            about(f"{task}-tune", "tune")
+            | {"spec": spec, "n": limit, "accuracy": right / limit, "flops": flops}
+        )
+        print(f"{task} {spec}: {right} of {limit}, {flops / 1e6:.0f} MFLOPs")
+    keep(rows, f"{task}-tune", "tune")
+
+
+# ---------------------------------------------------------------------------------- figure
+
+
+def figure(out: Path) -> None:
+    """Accuracy against FLOPs and against latency, both tasks, and what the numbers stand for."""
+    rows = [json.loads(line) for line in RESULTS.read_text().splitlines()]
+    parts = []
+    for task in TASKS:
+        known = {r["spec"]: r for r in rows if about_all(r, task, "accuracy")}
+        timing = {r["spec"]: r["seconds"] for r in rows if about_all(r, task, "latency")}
+        drawn = [point(r, r["per_problem"]["flops"]) for r in known.values()]
+        late = [point(r, 1000 * timing.get(spec, 0.0)) for spec, r in known.items()]
+        parts.append(
+            f"<h2>{task}</h2><div class='charts'><div class='card'>"
+            f"{chart(drawn, 'FLOPs per problem, all models counted')}</div><div class='card'>"
+            f"{chart(late, 'milliseconds per problem, one at a time')}</div></div><table><tbody>"
+            + "".join(
+                f"<tr><td><span class='tag c{i % COLORS}'>{i + 1}</span></td>"
+                f"<td><code>{escape(p.name)}</code></td><td>{p.accuracy.estimate:.1%}</td>"
+                f"<td>{p.cost / 1e6:.1f} MFLOPs</td><td>{q.cost:.0f} ms</td></tr>"
+                for i, (p, q) in enumerate(zip(drawn, late, strict=True))
+            )
+            + "</tbody></table>"
+        )
+    style = files("specreward.report").joinpath("page.css").read_text("utf-8")
+    out.write_text(
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/><title>Accuracy and cost of '
+        f"every search</title><style>{style}</style></head><body><main><h1>Accuracy and cost of "
+        f"every search, embedded models</h1>{''.join(parts)}</main></body></html>\n",
+        "utf-8",
+    )
+
+
+def about_all(row: dict[str, object], task: str, verb: str) -> bool:
+    """Whether a row belongs to the comparison of all searches."""
+    return (row["comparison"], row["measure"]) == (f"{task}-all", verb)
+
+
+def point(row: dict[str, object], cost: float) -> Point:
+    """A strategy in the drawing."""
+    low, high = row["accuracy_interval"]
+    return Point(name=row["spec"], cost=cost, accuracy=Interval(row["accuracy"], low, high))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("measure", choices=["accuracy", "latency", "tune", "figure"])
+    parser.add_argument("--only", nargs="*", default=list(comparisons()))
+    parser.add_argument("--work", type=Path, default=Path("runs/decoding"))
+    parser.add_argument("--limit", type=int, help="problems of each task, for a trial")
+    parser.add_argument("--problems", type=int, default=40, help="for latency")
+    args = parser.parse_args()
+    if args.measure == "figure":
+        return figure(RESULTS.with_suffix(".html"))
+    if args.measure == "tune":
+        for task in TASKS:
+            tune(task, args.limit or 150)
+        return None
+    if not DATA.is_dir():
+        sys.exit(f"no folder {DATA}: set SPECREWARD_DATA to the public data sets")
+    args.work.mkdir(parents=True, exist_ok=True)
+    for name in args.only:
+        if args.measure == "accuracy":
+            accuracy(name, args.work, args.limit)
+        else:
+            latency(name, args.problems)
+    return None
+
+
+if __name__ == "__main__":
+    main()
