@@ -20,7 +20,10 @@ from specreward.search import (
     Greedy,
     Highest,
     MaxReward,
+    Never,
+    ScoreReached,
     SelfConsistency,
+    VoteDecided,
     WeightedVote,
 )
 from specreward.spec import kind_of, load, name_of, parse, registered
@@ -35,8 +38,14 @@ VERIFIERS = [name for name in registered("verifier") if kind_of(name) == "verifi
 # For every field a value that must make a difference, and what else is set to let it show.
 FLIPS = {
     ChainOfThought: {"temperature": 1.0},
-    SelfConsistency: {"n": 3, "temperature": 0.2},
-    BestOfN: {"n": 3, "temperature": 0.2, "verify": SelfEvaluation(), "pick": WeightedVote()},
+    SelfConsistency: {"n": 3, "temperature": 0.2, "stop": VoteDecided()},
+    BestOfN: {
+        "n": 3,
+        "temperature": 0.2,
+        "verify": SelfEvaluation(),
+        "pick": WeightedVote(),
+        "stop": ScoreReached(0.5),
+    },
     Greedy: {"n": 2, "temperature": 0.2, "verify": SelfEvaluation(), "depth": 2},
     Beam: {
         "width": 2,
@@ -172,6 +181,7 @@ BAD = {
     "exploration": [-1.0, float("nan")],
     "verify": [None, "scored", Threshold],
     "pick": [None, "highest", MaxReward],
+    "stop": [None, "never", Never],
 }
 
 
@@ -224,7 +234,7 @@ def test_searches_side_by_side_do_not_mix():
 
 
 def test_everything_registered_is_exported():
-    for name in [*STRATEGIES, *registered("pick")]:
-        if kind_of(name) in ("strategy", "pick"):
+    for name in [*STRATEGIES, *registered("pick"), *registered("stopping")]:
+        if kind_of(name) in ("strategy", "pick", "stopping"):
             assert load(name).__name__ in specreward.search.__all__
     assert all(name in vars(specreward.search) for name in specreward.search.__all__)

@@ -1,6 +1,7 @@
 """From a name of models to the roles of a search: loaded, merged into batches, kept and metered.
 
     language model   Metered(Coalesce(Stored(engine)))     policy and judge: told apart by phase
+    draft            the same; its draws have a seed of their own
     reward model     the same around its engine, then what reads paths: TaskReward, SolutionReward
 
 An engine elsewhere (``Concurrent``) takes many calls at once: nothing is merged for it.
@@ -29,6 +30,7 @@ from specreward.replay import Stored, StoredSolutions, StoredValues
 from specreward.reward.composed import Composed, Scorer, names_of
 from specreward.reward.solutions import SolutionModel, SolutionReward
 from specreward.reward.task_reward import TaskReward
+from specreward.seeds import derive
 from specreward.store import Store
 from specreward.types import Models, RewardModel, Task
 
@@ -48,6 +50,7 @@ class Engines:
         policy: Proposes steps.
         reward: Scores steps; None where there is none, so that self-evaluation must do.
         judge: Answers evaluation prompts; by default the policy's engine.
+        draft: Proposes steps for the policy to accept or not; None where there is none.
         counter: Counts the tokens of prompts before a call, for budgets, where an engine does not
             count them itself; never too few for any of these engines.
     """
@@ -55,14 +58,14 @@ class Engines:
     policy: LanguageModel
     reward: Scorer | None = None
     judge: LanguageModel | None = None
+    draft: LanguageModel | None = None
     counter: TokenCounter = Utf8Bytes()
 
     @property
     def names(self) -> list[str]:
         """Weights and revisions, each once."""
-        found = [self.policy.name]
-        if self.judge is not None:
-            found.append(self.judge.name)
+        played = (self.policy, self.judge, self.draft)
+        found = [engine.name for engine in played if engine is not None]
         if self.reward is not None:
             found += names_of(self.reward)
         return list(dict.fromkeys(found))
@@ -137,6 +140,7 @@ def assemble(
     policy: LanguageModel | None = None,
     reward: Scorer | None = None,
     judge: LanguageModel | None = None,
+    draft: LanguageModel | None = None,
     prices: Prices | None = None,
 ) -> Models:
     """The roles of a search on a task.
@@ -150,13 +154,15 @@ def assemble(
         policy: The engine that proposes steps.
         reward: What scores steps.
         judge: The engine that answers evaluation prompts; by default the policy's.
+        draft: The engine that proposes steps for the policy to accept or not; by default the
+            source's, where it has one.
         prices: The price table; by default the package's own.
 
     Raises:
         UnknownName: There is no such source, or it has no models for the task.
         InputError: The models cannot be loaded.
     """
-    engines = engines_for(task, models, policy=policy, reward=reward, judge=judge)
+    engines = engines_for(task, models, policy=policy, reward=reward, judge=judge, draft=draft)
     return wire(task, engines, store=store, seed=seed, prices=prices)
 
 
@@ -174,9 +180,14 @@ def wire(
     judge = engines.policy if engines.judge is None else engines.judge
     own = "policy" if engines.judge is None else "judge"
     proposer = wiring.language_model(engines.policy, role="policy", phase="propose")
+    drafter = None
+    if engines.draft is not None:  # draws of its own, also where it is the policy's engine
+        lm = wiring.language_model(engines.draft, role="draft", phase="propose")
+        drafter = TaskPolicy(lm, task=task, seed=derive(seed, "draft"))
     return Models(
         task=task,
         policy=TaskPolicy(proposer, task=task, seed=seed),
+        draft=drafter,
         judge=wiring.language_model(judge, role=own, phase="evaluate"),
         reward=None if engines.reward is None else wiring.reward(engines.reward),
         seed=seed,
@@ -190,17 +201,19 @@ def engines_for(
     policy: LanguageModel | None = None,
     reward: Scorer | None = None,
     judge: LanguageModel | None = None,
+    draft: LanguageModel | None = None,
 ) -> Engines:
     """The engines for a task; arguments and errors as for ``assemble``."""
     if policy is not None:
-        return Engines(policy=policy, reward=reward, judge=judge)
+        return Engines(policy=policy, reward=reward, judge=judge, draft=draft)
     found = _sourced(task, models)
-    if reward is None and judge is None:
+    if reward is None and judge is None and draft is None:
         return found
     return replace(  # the source's counter need not know the tokens of what is given
         found,
         reward=found.reward if reward is None else reward,
         judge=found.judge if judge is None else judge,
+        draft=found.draft if draft is None else draft,
         counter=Utf8Bytes(),
     )
 
@@ -236,10 +249,11 @@ def sources() -> dict[str, str]:
 
 def _embedded(task: Task) -> Engines:
     """Small models in the package, for tasks that have them; no network, no accelerator."""
-    from specreward.embedded import embedded_models  # not before it is needed: loads the engine
+    from specreward.embedded import embedded_draft, embedded_models  # loads the engine
 
     policy, reward = embedded_models(task.name)
-    return Engines(policy=policy, reward=reward, counter=policy)  # both have the same words
+    draft = embedded_draft(task.name)
+    return Engines(policy=policy, reward=reward, draft=draft, counter=policy)  # of equal words
 
 
 @cache

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, final
 from weakref import WeakKeyDictionary
 
+from specreward.engines import token_model
 from specreward.errors import EngineError, InputError
 from specreward.reward.aggregate import Aggregate
 from specreward.reward.solutions import Graded, Solution, SolutionModel
@@ -174,6 +175,8 @@ class Coalesce:
         self._complete = _Merger(self._ask_completions, max_batch)
         self._logprobs: _Merger[None, tuple[str, str], Scored]
         self._logprobs = _Merger(self._ask_logprobs, max_batch)
+        self._tokens: _Merger[float, tuple[str, tuple[int, ...]], Scored]
+        self._tokens = _Merger(self._ask_tokens, max_batch)
 
     def __repr__(self) -> str:
         return f"Coalesce({self.name!r})"
@@ -198,6 +201,17 @@ class Coalesce:
         """As the engine."""
         return await self._logprobs(None, texts)
 
+    def tokenizer(self) -> str:
+        """The engine's, where it is a ``TokenModel``."""
+        return token_model(self._lm).tokenizer()
+
+    async def token_logprobs(
+        self, prompts: Sequence[str], ids: Sequence[tuple[int, ...]], temperature: float
+    ) -> list[Scored]:
+        """As the engine, where it is a ``TokenModel``; merged with calls of equal temperature."""
+        token_model(self._lm)
+        return await self._tokens(temperature, list(zip(prompts, ids, strict=True)))
+
     async def _ask_completions(
         self, sampling: Sampling, items: list[tuple[str, int]]
     ) -> list[Completion]:
@@ -206,6 +220,13 @@ class Coalesce:
 
     async def _ask_logprobs(self, _: None, items: list[tuple[str, str]]) -> list[Scored]:
         return await self._lm.logprobs(items)
+
+    async def _ask_tokens(
+        self, temperature: float, items: list[tuple[str, tuple[int, ...]]]
+    ) -> list[Scored]:
+        prompts = [prompt for prompt, _ in items]
+        ids = [tokens for _, tokens in items]
+        return await token_model(self._lm).token_logprobs(prompts, ids, temperature)
 
 
 @final

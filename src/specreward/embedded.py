@@ -1,7 +1,8 @@
-"""The models in the package: a policy and a reward model for each task that has them."""
+"""The models in the package: for each task that has them a policy, a reward model and a draft."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,7 +18,14 @@ if TYPE_CHECKING:  # the engine is loaded where a model is, and not before
     from specreward.generate.embedded import EmbeddedLanguageModel
     from specreward.reward.embedded import EmbeddedValueModel
 
-__all__ = ["EmbeddedPolicy", "EmbeddedSRM", "embedded_models", "embedded_tasks"]
+__all__ = [
+    "EmbeddedDraft",
+    "EmbeddedPolicy",
+    "EmbeddedSRM",
+    "embedded_draft",
+    "embedded_models",
+    "embedded_tasks",
+]
 
 
 def embedded_tasks(folder: Path | None = None) -> list[str]:
@@ -64,6 +72,27 @@ def embedded_models(
     )
 
 
+def embedded_draft(
+    task: str, *, threads: int = 2, folder: Path | None = None
+) -> EmbeddedLanguageModel | None:
+    """The draft of a task, a smaller policy with the same words; None where it has none.
+
+    Args:
+        task: Registered name.
+        threads: Threads that compute.
+        folder: Where ``<task>-draft`` lies; by default the package's own.
+
+    Raises:
+        InputError: The folder is damaged.
+    """
+    path = (_own() if folder is None else folder) / f"{task}-draft"
+    if not (path / "config.json").exists():
+        return None
+    from specreward.generate.embedded import EmbeddedLanguageModel
+
+    return EmbeddedLanguageModel.load(path, threads=threads)
+
+
 def _own() -> Path:
     return Path(str(resources.files("specreward") / "models"))
 
@@ -74,9 +103,68 @@ def _shared(task: str) -> tuple[EmbeddedLanguageModel, EmbeddedValueModel]:
     return embedded_models(task)
 
 
+@cache
+def _shared_draft(task: str) -> EmbeddedLanguageModel:
+    """The draft of a task, loaded once for all that name it."""
+    draft = embedded_draft(task)
+    if draft is None:
+        known = sorted(path.parent.name for path in _own().glob("*-draft/config.json"))
+        tasks = ", ".join([name.removesuffix("-draft") for name in known])
+        raise InputError(
+            f"there is no embedded draft for the task {task!r}: those in the package are for "
+            f"{tasks or 'none'}; name another engine, or train one with recipes/"
+        )
+    return draft
+
+
+class _Named(ABC):
+    """A language model in the package, under a name; each call goes to the one that is loaded."""
+
+    @property
+    @abstractmethod
+    def _lm(self) -> EmbeddedLanguageModel: ...
+
+    def __post_init__(self) -> None:
+        assert self._lm  # is loaded, so that what is not there is said at once
+
+    @property
+    def name(self) -> str:
+        """Name and revision of the weights."""
+        return self._lm.name
+
+    @property
+    def parameters(self) -> int:
+        """Parameters that take part in every token's products, for FLOPs."""
+        return self._lm.parameters
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, ``[P]``."""
+        return self._lm.count(texts)
+
+    async def complete(
+        self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling
+    ) -> list[Completion]:
+        """As ``EmbeddedLanguageModel.complete``."""
+        return await self._lm.complete(prompts, seeds, sampling)
+
+    async def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
+        """As ``EmbeddedLanguageModel.logprobs``."""
+        return await self._lm.logprobs(texts)
+
+    def tokenizer(self) -> str:
+        """As ``EmbeddedLanguageModel.tokenizer``."""
+        return self._lm.tokenizer()
+
+    async def token_logprobs(
+        self, prompts: Sequence[str], ids: Sequence[tuple[int, ...]], temperature: float
+    ) -> list[Scored]:
+        """As ``EmbeddedLanguageModel.token_logprobs``."""
+        return await self._lm.token_logprobs(prompts, ids, temperature)
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
-class EmbeddedPolicy:
+class EmbeddedPolicy(_Named):
     """The policy in the package, as an engine that can be named.
 
     Args:
@@ -88,32 +176,28 @@ class EmbeddedPolicy:
 
     task: str = field(kw_only=False)
 
-    def __post_init__(self) -> None:
-        _shared(self.task)
+    @property
+    def _lm(self) -> EmbeddedLanguageModel:
+        return _shared(self.task)[0]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedDraft(_Named):
+    """The draft in the package, a policy a fifth of the size, as an engine that can be named.
+
+    Args:
+        task: Whose it is.
+
+    Raises:
+        InputError: There is none for the task.
+    """
+
+    task: str = field(kw_only=False)
 
     @property
-    def name(self) -> str:
-        """Name and revision of the weights."""
-        return _shared(self.task)[0].name
-
-    @property
-    def parameters(self) -> int:
-        """Parameters that take part in every token's products, for FLOPs."""
-        return _shared(self.task)[0].parameters
-
-    def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, ``[P]``."""
-        return _shared(self.task)[0].count(texts)
-
-    async def complete(
-        self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling
-    ) -> list[Completion]:
-        """As ``EmbeddedLanguageModel.complete``."""
-        return await _shared(self.task)[0].complete(prompts, seeds, sampling)
-
-    async def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
-        """As ``EmbeddedLanguageModel.logprobs``."""
-        return await _shared(self.task)[0].logprobs(texts)
+    def _lm(self) -> EmbeddedLanguageModel:
+        return _shared_draft(self.task)
 
 
 @final

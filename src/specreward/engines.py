@@ -140,8 +140,8 @@ class Completion:
         cached_tokens: Of these, not computed for this completion.
         finish: ``stop`` (a stop text or end of text) or ``length``.
         seconds: This completion's share of the engine's time.
-        ids: The tokens generated, the stop token included; empty where the engine does not say.
         wasted: What attempts that failed before this one cost; ``calls`` and ``failed`` count them.
+        ids: The tokens generated, the stop token included; empty where the engine does not say.
     """
 
     text: str
@@ -151,8 +151,8 @@ class Completion:
     cached_tokens: int = 0
     finish: Literal["stop", "length"] = "stop"
     seconds: float = 0.0
-    ids: tuple[int, ...] = ()
     wasted: Usage = Usage()
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast, final
 
-from specreward.engines import Completion, LanguageModel, Sampling, Scored, Usage, ValueModel
+from specreward.engines import (
+    Completion,
+    LanguageModel,
+    Sampling,
+    Scored,
+    Usage,
+    ValueModel,
+    token_model,
+)
 from specreward.errors import EngineError, InputError
 from specreward.ledger import Budget, TokenCounter, Utf8Bytes, current
 from specreward.prices import Price, Prices
@@ -43,14 +51,18 @@ class _Meter:
         most: int,
         ask: Callable[[], Awaitable[list[T]]],
         spent: Callable[[list[T]], Usage],
+        given: int = 0,
     ) -> list[T]:
-        """Make a call of ``calls`` samples that write at most ``most`` tokens, and book it."""
+        """Make a call of ``calls`` samples that write at most ``most`` tokens, and book it.
+
+        ``given`` tokens are read besides the texts.
+        """
         ledger = current()
         if ledger is None or not calls:
             return await ask()
         if self.price is None:
             ledger.unpriced.add(self.name)
-        with ledger.hold(self._worst(ledger.budget, texts, calls, most)):
+        with ledger.hold(self._worst(ledger.budget, texts, calls, most, given)):
             try:
                 answers = await ask()
             except (Exception, CancelledError) as error:  # a call broken off may have been paid for
@@ -61,7 +73,9 @@ class _Meter:
             ledger.record(self.role, self.phase, self._priced(spent(answers)))
         return answers
 
-    def _worst(self, budget: Budget, texts: Sequence[str], calls: int, most: int) -> Usage:
+    def _worst(
+        self, budget: Budget, texts: Sequence[str], calls: int, most: int, given: int
+    ) -> Usage:
         """The most that a call can cost; counted only as far as a cap asks for it."""
         if budget.dollars is not None and self.price is None:
             raise InputError(
@@ -71,7 +85,7 @@ class _Meter:
         if budget.tokens is None and budget.dollars is None:
             return Usage(calls=calls)
         sizes = self.counter.count(texts)
-        prompt = sum(sizes)
+        prompt = sum(sizes) + given
         if self.rereads:  # both texts of a pair for each token of the second, at most its bytes
             most_read = [len(text.encode("utf-8", "surrogatepass")) for text in texts[1::2]]
             pairs = zip(sizes[::2], sizes[1::2], most_read, strict=True)
@@ -125,7 +139,8 @@ class Metered:
     Args:
         lm: The engine, or a wrapper of it.
         role: Who asks: ``policy``, ``judge``, ``draft``, ``reward``.
-        phase: What for: ``propose``, ``evaluate``, ``score``.
+        phase: What for: ``propose``, ``evaluate``, ``score``; scoring of given tokens is
+            ``verify``.
         counter: Counts prompts before a call, for budgets of tokens and dollars.
         prices: The price table.
         rereads: Whether the engine reads a given text again for each token that it scores.
@@ -180,6 +195,26 @@ class Metered:
             return await self.lm.logprobs(texts)
 
         return await _meter(self, rereads=self.rereads)(flat, len(texts), 0, ask, _of_scores)
+
+    def tokenizer(self) -> str:
+        """The engine's, where it is a ``TokenModel``."""
+        return token_model(self.lm).tokenizer()
+
+    async def token_logprobs(
+        self, prompts: Sequence[str], ids: Sequence[tuple[int, ...]], temperature: float
+    ) -> list[Scored]:
+        """As the engine, where it is a ``TokenModel``; booked under the phase ``verify``.
+
+        Raises:
+            BudgetExhausted: Before a call that might pass the current ledger's budget.
+        """
+        lm, given = token_model(self.lm), sum([len(tokens) for tokens in ids])
+
+        async def ask() -> list[Scored]:
+            return await lm.token_logprobs(prompts, ids, temperature)
+
+        meter = replace(_meter(self), phase="verify")
+        return await meter(prompts, len(prompts), 0, ask, _of_scores, given)
 
 
 @final

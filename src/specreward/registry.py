@@ -56,7 +56,9 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "srm_steps": "specreward.search.speculative.srm_steps:SRMSteps",
         "stepwise": "specreward.search.speculative.stepwise:Stepwise",
         "truncated_rejection": "specreward.search.truncated_rejection:TruncatedRejection",
-        "universal_self_consistency": "specreward.search.universal_self_consistency:UniversalSelfConsistency",
+        "universal_self_consistency": (
+            "specreward.search.universal_self_consistency:UniversalSelfConsistency"
+        ),
     },
     "verifier": {
         "likelihood_and_reward": "specreward.verify.likelihood_and_reward:LikelihoodAndReward",
@@ -95,6 +97,7 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
     },
     "redraw": {"redraw": "specreward.verify.redraw:Redraw"},
     "weight": {
+        "by_power": "specreward.search.speculative.weights:ByPower",
         "by_reward": "specreward.search.speculative.weights:ByReward",
         "by_tilted_reward": "specreward.search.speculative.weights:ByTiltedReward",
     },
@@ -123,7 +126,7 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "chains": "specreward.search.speculative.memory:Chains",
         "keep_best": "specreward.search.speculative.memory:KeepBest",
     },
-    "block": {"block": "specreward.search.speculative.stepwise:Block"},
+    "block": {"block": "specreward.search.speculative.writing:Block"},
     "stopping": {
         "never": "specreward.search.stopping:Never",
         "score_reached": "specreward.search.stopping:ScoreReached",
@@ -134,10 +137,20 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "beta_posterior": "specreward.search.posteriors:BetaPosterior",
         "gaussian_posterior": "specreward.search.posteriors:GaussianPosterior",
     },
+    "potential": {
+        "reward_growth": "specreward.search.potentials:RewardGrowth",
+        "reward_odds": "specreward.search.potentials:RewardOdds",
+    },
+    "resampler": {
+        "multinomial": "specreward.search.resampling:Multinomial",
+        "systematic": "specreward.search.resampling:Systematic",
+    },
     "pick": {
         "answer_aggregation": "specreward.search.pick:AnswerAggregation",
         "highest": "specreward.search.pick:Highest",
+        "majority_vote": "specreward.search.pick:MajorityVote",
         "max_reward": "specreward.search.pick:MaxReward",
+        "softmax_vote": "specreward.search.pick:SoftmaxVote",
         "weighted_vote": "specreward.search.pick:WeightedVote",
     },
     "task": {

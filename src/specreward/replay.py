@@ -16,9 +16,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import blake2b
-from typing import Generic, TypeVar, cast, final
+from typing import Any, Generic, TypeVar, cast, final
 
 from specreward.engines import (
     ChatPrompt,
@@ -28,6 +28,7 @@ from specreward.engines import (
     Scored,
     Usage,
     ValueModel,
+    token_model,
 )
 from specreward.errors import EngineError, StoreError
 from specreward.reward.aggregate import Aggregate
@@ -116,12 +117,13 @@ class _Memory(Generic[T]):
 
 
 def _write(answer: Completion | Scored | Graded) -> str:
-    """The fields in order; what attempts before it cost stands last, where there were any."""
+    """The fields in order; token ids and what attempts before it cost stand last, where any."""
     a = answer
     fields: list[object]
     if isinstance(a, Completion):
         read = (a.prompt_tokens, a.cached_tokens)
         fields = [a.text, a.tokens, a.logprob, *read, a.finish, a.seconds]
+        fields += [a.ids] if a.ids else []
     elif isinstance(a, Graded):
         read = (a.prompt_tokens, a.cached_tokens)
         fields = [a.values, *read, a.completion_tokens, a.seconds]
@@ -164,7 +166,7 @@ class Stored:
 
     def __init__(self, lm: LanguageModel, store: Store) -> None:
         self._lm = lm
-        self._completions = _Memory(store, Completion)
+        self._completions = _Memory(store, _completion)
         self._scores = _Memory(store, Scored)
 
     def __repr__(self) -> str:
@@ -212,6 +214,31 @@ class Stored:
 
         async def ask(places: list[int]) -> list[Scored]:
             return await self._lm.logprobs([texts[place] for place in places])
+
+        return await self._scores(self.name, keys, ask)
+
+    def tokenizer(self) -> str:
+        """The engine's, where it is a ``TokenModel``."""
+        return token_model(self._lm).tokenizer()
+
+    async def token_logprobs(
+        self, prompts: Sequence[str], ids: Sequence[tuple[int, ...]], temperature: float
+    ) -> list[Scored]:
+        """As the engine, where it is a ``TokenModel``; asks it for what is not known only.
+
+        Raises:
+            StoreError: The store cannot be read or written.
+        """
+        lm = token_model(self._lm)
+        key = _Keys(self.name, "token_logprobs", float(temperature))
+        keys = [
+            key(*_parts(prompt), " ".join(map(str, tokens)))
+            for prompt, tokens in zip(prompts, ids, strict=True)
+        ]
+
+        async def ask(places: list[int]) -> list[Scored]:
+            new = [prompts[place] for place in places]
+            return await lm.token_logprobs(new, [ids[place] for place in places], temperature)
 
         return await self._scores(self.name, keys, ask)
 
@@ -310,6 +337,14 @@ class StoredSolutions:
 
         keys = [key(one.question, *one.steps) for one in solutions]
         return await self._graded(self.name, keys, ask)
+
+
+def _completion(*fields: Any, wasted: Usage) -> Completion:  # noqa: ANN401
+    """An answer from its stored fields; token ids stand last, where the engine gave any."""
+    *known, ids = fields if isinstance(fields[-1], list) else [*fields, []]
+    text, tokens, logprob, read, cached, finish, seconds = known
+    plain = Completion(text, tokens, logprob, read, cached, finish, seconds)
+    return replace(plain, ids=tuple(ids), wasted=wasted)
 
 
 def _graded(values: Sequence[float], *rest: float, wasted: Usage) -> Graded:

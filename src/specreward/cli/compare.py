@@ -18,6 +18,7 @@ from specreward.cli.options import (
     BudgetText,
     Concurrency,
     Criteria,
+    DraftText,
     ExtendTo,
     JudgeText,
     Limit,
@@ -70,13 +71,14 @@ def compare(
     policy: PolicyText = None,
     reward: RewardText = None,
     judge: JudgeText = None,
+    draft: DraftText = None,
     prices: PriceFile = None,
 ) -> None:
     """Compare strategies; started again with the same command, it goes on where it was stopped."""
     if extend_to is not None and not criteria:
         raise InputError("--extend-to is for the 3E criteria: give --three-e too")
     kind = parse(task, "task")
-    chosen = ModelChoice(models=models, policy=policy, reward=reward, judge=judge)
+    chosen = ModelChoice(models=models, policy=policy, reward=reward, judge=judge, draft=draft)
     plan = Plan(
         strategies=_with_base(read_strategies(strategy), criteria),
         budget=read_budget(budget),

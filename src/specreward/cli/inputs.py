@@ -53,12 +53,14 @@ class ModelChoice:
         policy: Text of an engine, or None.
         reward: Text of a reward model or the name of published weights, or None.
         judge: Text of an engine, or None.
+        draft: Text of an engine, or None.
     """
 
     models: str
     policy: str | None
     reward: str | None
     judge: str | None
+    draft: str | None
 
     def engines(self, task: Task) -> Engines:
         """The engines for a task.
@@ -72,6 +74,7 @@ class ModelChoice:
             policy=None if self.policy is None else parse(self.policy, "languagemodel"),
             reward=None if self.reward is None else read_reward(self.reward),
             judge=None if self.judge is None else parse(self.judge, "languagemodel"),
+            draft=None if self.draft is None else parse(self.draft, "languagemodel"),
         )
         assert found.names  # weights in this process are loaded now: what cannot be is said at once
         return found

@@ -11,6 +11,7 @@ __all__ = [
     "BudgetText",
     "Concurrency",
     "Criteria",
+    "DraftText",
     "ExtendTo",
     "JudgeText",
     "Limit",
@@ -62,6 +63,10 @@ RewardText = Annotated[
 ]
 JudgeText = Annotated[
     str | None, typer.Option("--judge", help="The engine that evaluates; by default the policy.")
+]
+DraftText = Annotated[
+    str | None,
+    typer.Option("--draft", help="The cheap engine whose steps the policy accepts or not."),
 ]
 Concurrency = Annotated[int, typer.Option(help="Problems in flight at once; only the speed.")]
 Criteria = Annotated[

@@ -17,6 +17,7 @@ from specreward.assemble import EMBEDDED
 from specreward.cli.inputs import ModelChoice, read_budget, read_strategies
 from specreward.cli.options import (
     BudgetText,
+    DraftText,
     JudgeText,
     PolicyText,
     PriceFile,
@@ -72,6 +73,7 @@ def serve(
     policy: PolicyText = None,
     reward: RewardText = None,
     judge: JudgeText = None,
+    draft: DraftText = None,
     models: SourceName = EMBEDDED,
     seed: OwnSeed = 0,
     budget: BudgetText = None,
@@ -95,7 +97,7 @@ def serve(
     limits = Limits(searches=max_searches, queue=queue, body=max_body, number=max_number)
     limits = replace(limits, seconds=timeout, grace=grace)
     kind = parse(task, "task")
-    choice = ModelChoice(models=models, policy=policy, reward=reward, judge=judge)
+    choice = ModelChoice(models=models, policy=policy, reward=reward, judge=judge, draft=draft)
     with ExitStack() as stack:
         service = Service(
             task=kind,

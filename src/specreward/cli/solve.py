@@ -14,6 +14,7 @@ from specreward.cli.forest import Growing, drawn
 from specreward.cli.inputs import ModelChoice, read_budget, text_problems
 from specreward.cli.options import (
     BudgetText,
+    DraftText,
     JudgeText,
     PolicyText,
     PriceFile,
@@ -51,6 +52,7 @@ def solve(
     policy: PolicyText = None,
     reward: RewardText = None,
     judge: JudgeText = None,
+    draft: DraftText = None,
     prices: PriceFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a problem.")] = False,
 ) -> None:
@@ -60,7 +62,7 @@ def solve(
     cap = read_budget(budget)
     problems = text_problems(kind, problem, seed)
     table = None if prices is None else Prices.read(prices)
-    chosen = ModelChoice(models=models, policy=policy, reward=reward, judge=judge)
+    chosen = ModelChoice(models=models, policy=policy, reward=reward, judge=judge, draft=draft)
     roles = wire(kind, chosen.engines(kind), seed=seed, prices=table)
     failed = False
     for one in problems:

@@ -20,6 +20,7 @@ from specreward.errors import InputError
 from specreward.generate.decoding import Law, Request, decode, token_logprobs
 from specreward.generate.network import CHUNK, Lanes, Network
 from specreward.generate.prefix_cache import PrefixCache, Reading
+from specreward.generate.token_ids import check_ids, fingerprint
 from specreward.types import Completion, Sampling, Scored
 
 __all__ = ["EmbeddedLanguageModel"]
@@ -32,7 +33,7 @@ Tokens = tuple[int, ...]
 
 @final
 class EmbeddedLanguageModel:
-    """A :class:`~specreward.types.LanguageModel` that runs in this process.
+    """A language model in this process that gives token ids and scores them.
 
     At temperature 0 the reported log-probability is the model's own at temperature 1, as the law
     sampled from has no spread.
@@ -116,6 +117,37 @@ class EmbeddedLanguageModel:
             InputError: A word that the model does not know, an empty text, or one too long.
         """
         pairs = [(self._network.encode(a), self._network.encode(b)) for a, b in texts]
+        return await self._score(texts, pairs, 1.0)
+
+    def tokenizer(self) -> str:
+        """Identifies the words and their ids; see ``TokenModel``."""
+        return fingerprint(enumerate(self._network.vocabulary.words))
+
+    async def token_logprobs(
+        self, prompts: Sequence[str], ids: Sequence[tuple[int, ...]], temperature: float
+    ) -> list[Scored]:
+        """Log-probability of the tokens after each prompt, ``[P]``; see ``TokenModel``.
+
+        Raises:
+            InputError: A word or an id that the model does not know, an empty text or no ids, one
+                too long, or a temperature that is not above 0.
+        """
+        words = len(self._network.vocabulary)
+        check_ids(self.name, prompts, ids, temperature, words)
+        pairs = [
+            (self._network.encode(prompt), tuple(tokens))
+            for prompt, tokens in zip(prompts, ids, strict=True)
+        ]
+        decoded = [self._network.vocabulary.decode(tokens) for tokens in ids]
+        texts = list(zip(prompts, decoded, strict=True))
+        return await self._score(texts, pairs, temperature)
+
+    async def _score(
+        self,
+        texts: Sequence[tuple[str, str]],
+        pairs: list[tuple[Tokens, Tokens]],
+        temperature: float,
+    ) -> list[Scored]:
         context = self._network.config.context
         for (a, b), (prompt, rest) in zip(texts, pairs, strict=True):
             if len(prompt) + len(rest) > context:
@@ -124,7 +156,7 @@ class EmbeddedLanguageModel:
                     f"{a[:200]!r} and {b[:200]!r}"
                 )
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._door, self._logprobs, pairs)
+        return await loop.run_in_executor(self._door, self._logprobs, pairs, temperature)
 
     def _complete(self, prompts: list[Tokens], seeds: list[int], law: Law) -> list[Completion]:
         begun = time.perf_counter()
@@ -147,6 +179,7 @@ class EmbeddedLanguageModel:
                 cached_tokens=reading.cached,
                 finish=request.finish,
                 seconds=seconds,
+                ids=tuple(request.tokens),
             )
             for request, reading in zip(requests, readings, strict=True)
         ]
@@ -165,7 +198,7 @@ class EmbeddedLanguageModel:
         for part in work:
             part.result()
 
-    def _logprobs(self, pairs: list[tuple[Tokens, Tokens]]) -> list[Scored]:
+    def _logprobs(self, pairs: list[tuple[Tokens, Tokens]], temperature: float) -> list[Scored]:
         begun = time.perf_counter()
         read = [(prompt + rest)[:-1] for prompt, rest in pairs]  # the last token is only predicted
         values: list[float] = []
@@ -174,7 +207,8 @@ class EmbeddedLanguageModel:
             readings = self._cache.read([read[index] for index in wave])
             for index, reading in zip(wave, readings, strict=True):
                 prompt, rest = pairs[index]
-                logprobs = token_logprobs(self._cache.outputs(reading, len(prompt) - 1))
+                outputs = self._cache.outputs(reading, len(prompt) - 1)
+                logprobs = token_logprobs(outputs, temperature)
                 values.append(float(logprobs[np.arange(len(rest)), rest].cumsum()[-1]))
                 cached.append(reading.cached)
         seconds = (time.perf_counter() - begun) / max(1, len(pairs))

@@ -3,6 +3,7 @@
     request(path, i) = (task.prompt(path), seed of (seed, path, i))
     step:  path -> path + task.step(path, completion of request)
     end:   again, until the path is finished, dead or at task.max_steps
+    likelihood:  path + step -> log-probability of the step's tokens after task.prompt(path)
 
 All requests of one round go to the engine in one call. Sample i of a path depends on the path, i
 and the seed alone. A sample that goes on to the end takes each step as sample i of where it stands.
@@ -14,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, final
 
+from specreward.checks import positive
+from specreward.engines import token_model
 from specreward.errors import EngineError, InputError
 from specreward.seeds import derive
-from specreward.types import LanguageModel, Path, Task
+from specreward.types import Completion, LanguageModel, Path, Step, Task
 
 __all__ = ["TaskPolicy"]
 
@@ -24,7 +27,7 @@ __all__ = ["TaskPolicy"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class TaskPolicy:
-    """Extends paths by what a language model writes.
+    """Extends paths by what a language model writes, and says how likely it writes given steps.
 
     Args:
         lm: The engine, as a rule in its wrappers.
@@ -96,6 +99,52 @@ class TaskPolicy:
                 "engine must give one for each prompt, in order"
             )
         return [
-            (path.then(self.task.step(path, completion)), index)
+            (path.then(self._step(path, completion)), index)
             for (path, index), completion in zip(samples, completions, strict=True)
         ]
+
+    def _step(self, path: Path, completion: Completion) -> Step:
+        step = self.task.step(path, completion)
+        return replace(step, ids=completion.ids) if completion.ids else step
+
+    def tokenizer(self) -> str:
+        """Identifies the engine's table of token ids; see ``StepLikelihood``.
+
+        Raises:
+            InputError: The engine gives no token ids.
+        """
+        return token_model(self.lm).tokenizer()
+
+    async def likelihood(self, paths: Sequence[Path], *, temperature: float) -> list[float]:
+        """Log-probability of the last step of each path, ``[P]``; see ``StepLikelihood``.
+
+        All paths go to the engine in one call.
+
+        Raises:
+            InputError: The engine cannot score token ids, a path has no step, a step has no ids,
+                or the temperature is not above 0.
+            EngineError: The engine gives another number of scores than it was asked for.
+        """
+        engine = token_model(self.lm)
+        positive("temperature", temperature)
+        for path in paths:
+            if not path.steps or not path.steps[-1].ids:
+                raise InputError(
+                    f"expected a last step with token ids, got none in {path.key}: how likely a "
+                    "step was can be asked only of steps from an engine that says which tokens it "
+                    "wrote, such as embedded_policy(...) or transformers(...)"
+                )
+        if not paths:
+            return []
+        parents = [Path(path.problem, path.steps[:-1]) for path in paths]
+        scored = await engine.token_logprobs(
+            [self.task.prompt(parent) for parent in parents],
+            [path.steps[-1].ids for path in paths],
+            temperature,
+        )
+        if len(scored) != len(paths):
+            raise EngineError(
+                f"{self.lm.name}: expected {len(paths)} scores, got {len(scored)}: an engine must "
+                "give one for each prompt, in order"
+            )
+        return [one.value for one in scored]

@@ -10,19 +10,32 @@ arXiv 2110.14168. Weighted vote: Li et al. 2022, arXiv 2206.02336.
     weighted:  argmax_a sum_i score_i [answer(path_i) = a]
 
 Differs from the paper: n is 16 (there 100); any verifier may judge, and what it prunes is no
-candidate. Equal paths are judged once and vote as often as they were drawn.
+candidate. Equal paths are judged once and vote as often as they were drawn. ``stop`` may end the
+drawing before (``stopping.py``); paths are then judged call by call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
 from specreward.checks import number, rule, whole
 from specreward.search.expand import conclude, judge
 from specreward.search.pick import Highest, Pick
-from specreward.types import Candidate, Models, Path, Problem, Result, Siblings, Verifier
+from specreward.search.stopping import Drawn, Never, Stopping, rounds
+from specreward.types import (
+    Candidate,
+    Judgement,
+    Models,
+    Path,
+    Problem,
+    Result,
+    Siblings,
+    Verifier,
+)
+from specreward.verify.families import wording
 from specreward.verify.scored import RewardScores
 
 __all__ = ["BestOfN"]
@@ -34,10 +47,13 @@ class BestOfN:
     """Whole paths, judged once at the end.
 
     Args:
-        n: Paths drawn, at least 1.
+        n: Most paths drawn, at least 1.
         temperature: Of the policy.
-        verify: Judges the distinct finished paths as children of the root.
+        verify: Judges the distinct finished paths as children of the root. With ``stop``, those of
+            one call at a time: its scores must not hang on what is judged beside.
         pick: Chooses the answer: ``Highest()`` (hard) or ``WeightedVote()``.
+        stop: When to stop before: ``score_reached()``, or a rule over votes. By default all paths
+            are drawn, in one call.
 
     Raises:
         InputError: A field is out of its range.
@@ -47,6 +63,7 @@ class BestOfN:
     temperature: float = 0.8
     verify: Verifier = RewardScores()
     pick: Pick = Highest()
+    stop: Stopping = Never()
 
     __cite__: ClassVar[str] = """@article{cobbe2021training,
   title = {Training Verifiers to Solve Math Word Problems},
@@ -62,23 +79,51 @@ class BestOfN:
         number("best_of_n temperature", self.temperature, 0)
         rule("best_of_n verify", self.verify, "scored()")
         rule("best_of_n pick", self.pick, "highest()")
+        rule("best_of_n stop", self.stop, "score_reached()")
 
     async def __call__(self, problem: Problem, models: Models) -> Result:
-        """Draw all paths in one call, judge them in another."""
-        root = Path(problem)
-        [paths] = await models.policy.extend(
-            [root], self.n, until="end", temperature=self.temperature
-        )
-        family = Siblings(root, tuple([path for path in paths if path.finished]))
-        [judged] = await judge([family], models, self.verify)
+        """Draw and judge the paths, in one call each unless ``stop`` looks in between."""
+        root, drawn = Path(problem), list[Drawn]()
+        known: dict[str, Judgement] = {}
+        async for paths in rounds(
+            root, models, n=self.n, temperature=self.temperature, stop=self.stop, drawn=drawn
+        ):
+            finished = [path for path in paths if path.finished]
+            await self._judge(root, finished, known, models)
+            drawn += [_drawn(root, path, known, models) for path in paths]
+        return conclude(self, problem, models, "done")
+
+    async def _judge(
+        self, root: Path, paths: Sequence[Path], known: dict[str, Judgement], models: Models
+    ) -> None:
+        """Judge what is new, take the rest from memory; candidates as often as they were drawn."""
+        again = Counter([text for path in paths if (text := wording(root, path)) in known])
+        new = [path for path in paths if wording(root, path) not in known]
+        repeated = [replace(known[text], count=count) for text, count in again.items()]
+        if repeated:
+            models.trace.record(root, repeated)
+        judged: list[Judgement] = []
+        if new or not repeated:
+            [judged] = await judge([Siblings(root, tuple(new))], models, self.verify)
+        known |= {wording(root, item.path): item for item in judged}
         models.trace.found += [
             candidate
-            for item in judged
+            for item in [*repeated, *judged]
             if item.kept
             for candidate in [Candidate(item.path, item.score)] * item.count
         ]
-        return conclude(self, problem, models, "done")
 
     def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """By ``pick``."""
         return self.pick(candidates, models)
+
+
+def _drawn(root: Path, path: Path, known: Mapping[str, Judgement], models: Models) -> Drawn:
+    """What is known of a path; nothing where it is no candidate."""
+    item = known.get(wording(root, path)) if path.finished else None
+    if item is None or not item.kept:
+        return Drawn("")
+    answer = models.task.answer(path)
+    if not answer:
+        models.trace.count("empty answers")
+    return Drawn(answer, item.score)

@@ -4,12 +4,15 @@
                     judged = verify(drawn without dead children)  one call for all paths
                     trace <- judged;  found <- judged that are kept and finished
 
+A search that draws another number for each path does it in two halves: ``draw``, then ``take``.
+
 A search never extends a finished path nor one at its depth limit; a budget that ends in the middle
 raises ``BudgetExhausted`` through the search to its caller, who finds all there is in the trace.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Literal
@@ -26,7 +29,7 @@ from specreward.types import (
     Verifier,
 )
 
-__all__ = ["conclude", "deepest", "expand", "judge", "ranked"]
+__all__ = ["conclude", "deepest", "draw", "expand", "judge", "ranked", "take"]
 
 _rank = attrgetter("rank")
 
@@ -55,7 +58,13 @@ async def judge(
 
 
 async def expand(
-    paths: Sequence[Path], models: Models, *, n: int, verify: Verifier, temperature: float
+    paths: Sequence[Path],
+    models: Models,
+    *,
+    n: int,
+    verify: Verifier,
+    temperature: float,
+    start: int = 0,
 ) -> list[list[Judgement]]:
     """Draw ``n`` children of each path and judge them: judgements per path, pruned ones included.
 
@@ -65,19 +74,77 @@ async def expand(
         n: Children drawn for each path; equal ones are merged by the verifier.
         verify: Judges all families in one call.
         temperature: Of the policy.
+        start: Index of the first sample, as for ``Policy.extend``.
+    """
+    drawn = await draw(paths, models, [(n, start)] * len(paths), temperature)
+    return await take(paths, drawn, models, verify)
+
+
+async def draw(
+    paths: Sequence[Path],
+    models: Models,
+    asked: Sequence[tuple[int, int]],
+    temperature: float,
+) -> list[list[Path]]:
+    """Children of each path, ``[P]``, dead ones included; nothing is judged yet.
+
+    Paths that ask for the same are asked for in one call, and all calls in one turn.
+
+    Args:
+        paths: Open paths, ``[P]``; one may stand in several places.
+        models: The roles.
+        asked: How many children, at least 1, and the index of the first sample, ``[P]``.
+        temperature: Of the policy.
     """
     assert all(path.open for path in paths), "a finished or dead path was to be extended"
-    drawn = await models.policy.extend(paths, n, temperature=temperature)
+    places: dict[tuple[int, int], list[int]] = {}
+    for place, ask in enumerate(asked):
+        places.setdefault(ask, []).append(place)
+    answers = await asyncio.gather(
+        *[
+            models.policy.extend(
+                [paths[place] for place in same], n, temperature=temperature, start=start
+            )
+            for (n, start), same in places.items()
+        ],
+        return_exceptions=True,  # every call has ended before an error goes up
+    )
+    drawn: dict[int, list[Path]] = {}
+    for same, answer in zip(places.values(), answers, strict=True):
+        if isinstance(answer, BaseException):
+            raise answer
+        drawn.update(zip(same, answer, strict=True))
+    return [drawn[place] for place in range(len(paths))]
+
+
+async def take(
+    paths: Sequence[Path],
+    drawn: Sequence[Sequence[Path]],
+    models: Models,
+    verify: Verifier,
+    *,
+    copies: bool = False,
+) -> list[list[Judgement]]:
+    """Judge drawn children: judgements per path, pruned ones included, without dead children.
+
+    Args:
+        paths: Their parents, ``[P]``.
+        drawn: The children of each, ``[P]``.
+        models: The roles; every kept and finished child joins ``models.trace.found``.
+        verify: Judges all families in one call.
+        copies: Whether a child is as many candidates as it was drawn times, or one.
+    """
     families = [
         Siblings(path, tuple([child for child in children if not child.dead]))
         for path, children in zip(paths, drawn, strict=True)
     ]
     judged = await judge(families, models, verify)
     models.trace.found += [
-        Candidate(item.path, item.score)
+        candidate
         for judgements in judged
         for item in judgements
         if item.kept and item.path.finished
+        for candidate in [Candidate(item.path, item.score)] * (item.count if copies else 1)
     ]
     return judged
 

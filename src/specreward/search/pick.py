@@ -1,7 +1,9 @@
 """How a search chooses its answer among the finished candidates: objects to pass to a strategy.
 
     Highest            argmax over candidates of the last score
+    MajorityVote       argmax over answers of the number of their candidates
     WeightedVote       argmax over answers of the sum of their candidates' scores
+    SoftmaxVote        argmax over answers of the sum of exp(score / T) of their candidates
     MaxReward          argmax over candidates of the mean score of the edges from the root
     AnswerAggregation  argmax over answers of the sum of the scores of all edges that lead to it
 
@@ -10,21 +12,32 @@ steps in ``models.trace``. Ties go to the candidate found first.
 
 MaxReward and AnswerAggregation: S. Hao et al. (2023), "Reasoning with Language Model is Planning
 with World Model", arXiv 2305.14992. Weighted vote: Y. Li et al. (2022), "Making Large Language
-Models Better Reasoners with Step-Aware Verifier", arXiv 2206.02336.
+Models Better Reasoners with Step-Aware Verifier", arXiv 2206.02336. Softmax vote: the weighted
+baseline of QAlign, G. Faria, N. A. Smith (2025), "Sample, Don't Search", arXiv 2504.03790.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, final
 
-from specreward.errors import InputError
+from specreward.checks import positive
+from specreward.errors import InputError, RewardError
 from specreward.types import Candidate, Models
 from specreward.verify.citations import RAP
 from specreward.voting import best, weighted_majority
 
-__all__ = ["AnswerAggregation", "Highest", "MaxReward", "Pick", "WeightedVote"]
+__all__ = [
+    "AnswerAggregation",
+    "Highest",
+    "MajorityVote",
+    "MaxReward",
+    "Pick",
+    "SoftmaxVote",
+    "WeightedVote",
+]
 
 Key = tuple[str, ...]
 
@@ -97,6 +110,26 @@ class Highest:
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class MajorityVote:
+    """The most frequent answer, whatever the scores."""
+
+    __cite__: ClassVar[str] = """@inproceedings{wang2023selfconsistency,
+  title = {Self-Consistency Improves Chain of Thought Reasoning in Language Models},
+  author = {Wang, Xuezhi and Wei, Jason and Schuurmans, Dale and Le, Quoc and Chi, Ed and
+            Narang, Sharan and Chowdhery, Aakanksha and Zhou, Denny},
+  booktitle = {International Conference on Learning Representations},
+  year = {2023},
+  eprint = {2203.11171}
+}"""
+
+    def __call__(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
+        """One of ``candidates``, or None where there is none."""
+        answers = [models.task.answer(candidate.path) for candidate in candidates]
+        return _elect(candidates, answers, [1.0] * len(candidates))
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
 class WeightedVote:
     """The answer with the largest sum of scores; needs scores of at least 0."""
 
@@ -112,6 +145,50 @@ class WeightedVote:
         """One of ``candidates``, or None where there is none."""
         answers = [models.task.answer(candidate.path) for candidate in candidates]
         return _elect(candidates, answers, [candidate.score for candidate in candidates])
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class SoftmaxVote:
+    """The answer with the largest share of a softmax over the scores, which may be negative.
+
+    Towards 0 it is the vote of the highest scores alone, towards infinity the plain majority.
+
+    Args:
+        reward_temperature: Divides the scores, above 0.  # b in the paper
+
+    Raises:
+        InputError: The temperature is no finite number above 0.
+    """
+
+    reward_temperature: float = field(default=0.5, kw_only=False)
+
+    __cite__: ClassVar[str] = """@misc{faria2025sample,
+  title = {Sample, Don't Search: Rethinking Test-Time Alignment for Language Models},
+  author = {Faria, Gon{\\c{c}}alo and Smith, Noah A.},
+  year = {2025},
+  note = {arXiv:2504.03790}
+}"""
+
+    def __post_init__(self) -> None:
+        positive("softmax_vote reward_temperature", self.reward_temperature)
+
+    def weights(self, scores: Sequence[float]) -> list[float]:
+        """The weight of each vote, ``[n]``, in [0, 1]; the highest score weighs 1.
+
+        Raises:
+            RewardError: A score is infinite or NaN.
+        """
+        if not all(map(math.isfinite, scores)):
+            raise RewardError(f"expected finite scores to vote with, got {list(scores)!r}")
+        most = max(scores, default=0.0)
+        return [math.exp((score - most) / self.reward_temperature) for score in scores]
+
+    def __call__(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
+        """One of ``candidates``, or None where there is none."""
+        answers = [models.task.answer(candidate.path) for candidate in candidates]
+        weights = self.weights([candidate.score for candidate in candidates])
+        return _elect(candidates, answers, weights)
 
 
 @final

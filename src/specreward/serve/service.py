@@ -26,7 +26,7 @@ class Service:
 
     Args:
         task: How a question is read and what its answer is.
-        engines: Policy, reward model and judge.
+        engines: Policy, reward model, judge and draft.
         strategies: By the names that clients give as ``model``, at least one.
         budget: The most that one search may spend; a client may ask for less.
         store: Keeps calls, trees and results; None keeps nothing.
@@ -64,5 +64,5 @@ class Service:
     @property
     def reward_name(self) -> str | None:
         """Weights and revisions of the reward model; None where there is none."""
-        names = replace(self.engines, judge=None).names[1:]
+        names = replace(self.engines, judge=None, draft=None).names[1:]
         return None if self.engines.reward is None else "+".join(names) or "reward"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from specreward.testing.toy_task import ToyTask
 from specreward.types import Completion, Path, Sampling, Scored
 
 __all__ = ["ToyLanguageModel", "ToyPolicy"]
+
+_RESPONSE = re.compile(r"^Response \d+:\n(.*?)\n\n", re.MULTILINE | re.DOTALL)
 
 
 def _draw(law: Mapping[str, float], temperature: float, at: float) -> tuple[str, float]:
@@ -71,6 +74,8 @@ class ToyPolicy:
 class ToyLanguageModel:
     """Answers the prompts of the toy task: letters, verdicts, and log-probabilities of both.
 
+    Shown numbered responses, it chooses among them as universal self-consistency asks.
+
     Args:
         task: The tree.
         honesty: Probability of a true verdict, in (0, 1).
@@ -92,7 +97,7 @@ class ToyLanguageModel:
     async def complete(
         self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling
     ) -> list[Completion]:
-        """One letter or verdict for each prompt."""
+        """One letter, verdict or choice for each prompt."""
         done = []
         for prompt, seed in zip(prompts, seeds, strict=True):
             at = uniform(seed, prompt)
@@ -109,6 +114,9 @@ class ToyLanguageModel:
         ]
 
     def _law(self, prompt: str) -> dict[str, float]:
+        responses = _RESPONSE.findall(prompt)
+        if responses:
+            return self._choices(responses)
         verb, _, rest = prompt.partition(" ")
         question, bar, word = rest.rpartition("|")
         if not bar or verb not in ("spell", "value", "good"):
@@ -120,3 +128,12 @@ class ToyLanguageModel:
         if verb == "good":
             return {"good": yes, "bad": 1 - yes}
         return {"sure": yes * 0.7, "likely": yes * 0.3, "impossible": 1 - yes}
+
+    def _choices(self, responses: Sequence[str]) -> dict[str, float]:
+        """Which of several responses agrees with the most others, the first of equal ones."""
+        agreed = max(range(len(responses)), key=lambda i: responses.count(responses[i]))
+        other = (1 - self.honesty) / max(1, len(responses) - 1)
+        return {
+            f"Choice: {i + 1}": self.honesty if i == agreed else other
+            for i in range(len(responses))
+        }

@@ -4,6 +4,8 @@ from specreward.verify.accept import Accept, AtLeast, Decision, Everything, Thin
 from specreward.verify.consistency import Consistency, Reciprocal, Symmetric
 from specreward.verify.diagnostics import DepthReport, by_depth
 from specreward.verify.families import distinct
+from specreward.verify.likelihood_and_reward import LikelihoodAndReward
+from specreward.verify.lookahead import Lookahead
 from specreward.verify.proposal import GeometricMean, LogProbability, Proposal, SampleFrequency
 from specreward.verify.rap_evaluation import RapEvaluation
 from specreward.verify.ratio import LlmOverSrm, Ratio, SrmOverLlm
@@ -24,8 +26,10 @@ __all__ = [
     "DepthReport",
     "Everything",
     "GeometricMean",
+    "LikelihoodAndReward",
     "LlmOverSrm",
     "LogProbability",
+    "Lookahead",
     "Luce",
     "Proposal",
     "RapEvaluation",

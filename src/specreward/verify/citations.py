@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["CHAIN_OF_THOUGHT", "LETS_VERIFY", "RAP", "SPECULATIVE_REWARD_MODEL", "TREE_OF_THOUGHTS"]
+__all__ = [
+    "CHAIN_OF_THOUGHT",
+    "GRACE",
+    "LETS_VERIFY",
+    "RAP",
+    "SPECULATIVE_REWARD_MODEL",
+    "TEST_TIME_COMPUTE",
+    "TREE_OF_THOUGHTS",
+]
 
 SPECULATIVE_REWARD_MODEL = """@inproceedings{gu2025speculative,
   title = {Speculative Reward Model Boosts Decision Making Ability of {LLM}s Cost-Effectively},
@@ -47,4 +55,21 @@ CHAIN_OF_THOUGHT = """@inproceedings{wei2022chain,
   booktitle = {Advances in Neural Information Processing Systems},
   year = {2022},
   eprint = {2201.11903}
+}"""
+
+GRACE = """@inproceedings{khalifa2023grace,
+  title = {{GRACE}: Discriminator-Guided Chain-of-Thought Reasoning},
+  author = {Khalifa, Muhammad and Logeswaran, Lajanugen and Lee, Moontae and Lee, Honglak and
+            Wang, Lu},
+  booktitle = {Findings of the Association for Computational Linguistics: EMNLP 2023},
+  year = {2023},
+  eprint = {2305.14934}
+}"""
+
+TEST_TIME_COMPUTE = """@article{snell2024scaling,
+  title = {Scaling {LLM} Test-Time Compute Optimally can be More Effective than Scaling Model
+           Parameters},
+  author = {Snell, Charlie and Lee, Jaehoon and Xu, Kelvin and Kumar, Aviral},
+  journal = {arXiv preprint arXiv:2408.03314},
+  year = {2024}
 }"""

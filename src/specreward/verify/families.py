@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from specreward.types import Path, Siblings, Step
 
-__all__ = ["Drawn", "added", "distinct", "regroup"]
+__all__ = ["Drawn", "added", "distinct", "regroup", "wording"]
 
 T = TypeVar("T")
 
@@ -22,17 +22,21 @@ def distinct(siblings: Siblings) -> list[tuple[Path, int]]:
     Children are equal if the texts of all steps below the parent are, whitespace apart. The first
     of equal children stands for all: their log-probability is that of one string.
     """
-    depth = len(siblings.parent.steps)
     first: dict[str, Path] = {}
     counts: dict[str, int] = {}
     for child in siblings.children:
-        text = "\n".join([" ".join(step.text.split()) for step in child.steps[depth:]])
+        text = wording(siblings.parent, child)
         if text in counts:
             counts[text] += 1
         else:
             first[text] = child
             counts[text] = 1
     return list(zip(first.values(), counts.values(), strict=True))
+
+
+def wording(parent: Path, child: Path) -> str:
+    """What tells the children of one parent apart."""
+    return "\n".join([" ".join(step.text.split()) for step in added(parent, child)])
 
 
 def added(parent: Path, child: Path) -> tuple[Step, ...]:

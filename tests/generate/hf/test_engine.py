@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specreward.engines import ChatPrompt, LanguageModel, Message, Sampling
+from specreward.engines import ChatPrompt, LanguageModel, Message, Sampling, TokenModel
 from specreward.errors import EngineError, InputError
 from specreward.generate.hf import Transformers
 from specreward.ledger import TokenCounter
@@ -328,6 +328,105 @@ def test_scores_of_siblings_read_their_prompt_once():
     again = decoder.weights.do(decoder.logprobs, texts)
     assert [s.value for s in again] == [pytest.approx(s.value, abs=1e-5) for s in found]
     assert [s.cached_tokens for s in again] == [s.prompt_tokens - 1 for s in again]
+
+
+# ------------------------------------------------------------------------------ token ids
+
+
+def drawn_at(lm, temperature, prompts=PROMPTS, **more):
+    sampling = Sampling(temperature=temperature, max_tokens=10, **more)
+    return complete(lm, prompts, range(len(prompts)), sampling)
+
+
+def rescored(lm, prompts, ids, temperature):
+    return asyncio.run(lm.token_logprobs(prompts, ids, temperature))
+
+
+@pytest.mark.parametrize(
+    ("family", "temperature"),
+    [*[(family, 0.7) for family in FAMILIES], ("qwen2", 1.0), ("mamba", 1.0)],
+)
+def test_the_ids_of_a_completion_score_what_it_was_drawn_with(family, temperature):
+    lm = engine(family)
+    prompts = PROMPTS * 2
+    drawn = drawn_at(lm, temperature, prompts)
+    found = rescored(lm, prompts, [c.ids for c in drawn], temperature)
+    assert [s.value for s in found] == [pytest.approx(c.logprob, abs=1e-5) for c in drawn]
+    for completion, scored in zip(drawn, found, strict=True):
+        assert len(completion.ids) == completion.tokens
+        assert (completion.finish == "stop") == (completion.ids[-1] == 2)
+        assert scored.prompt_tokens == completion.prompt_tokens + completion.tokens
+    again = rescored(lm, prompts[::-1], [c.ids for c in drawn[::-1]], temperature)
+    assert [s.value for s in again[::-1]] == [pytest.approx(s.value, abs=1e-5) for s in found]
+
+
+def test_the_law_of_another_temperature_is_another():
+    """The known mistake: log-probabilities at temperature 1 of samples drawn at 0.7."""
+    lm = engine()
+    drawn = drawn_at(lm, 0.7)
+    raw = rescored(lm, PROMPTS, [c.ids for c in drawn], 1.0)
+    assert all(abs(s.value - c.logprob) > 0.01 for s, c in zip(raw, drawn, strict=True))
+
+
+def test_the_ids_are_those_drawn_ends_and_stops_among_them():
+    words = load(folder()).tokenizer
+    ended = 0
+    for seed in range(40):
+        (found,) = complete(engine(), ["The sum is"], [seed], FREE)
+        tokens, _ = naive("qwen2", words("The sum is")["input_ids"], seed, FREE)
+        assert list(found.ids) == tokens
+        ended += found.ids[-1] == 2
+    assert ended
+    (whole,) = complete(engine(), ["The sum is"], [3], FREE)
+    stop = whole.text[3:5]
+    (cut,) = complete(
+        engine(), ["The sum is"], [3], Sampling(temperature=0.8, max_tokens=10, stop=(stop,))
+    )
+    assert cut.ids == whole.ids[: cut.tokens]
+    (scored,) = rescored(engine(), ["The sum is"], [cut.ids], 0.8)
+    assert scored.value == pytest.approx(cut.logprob, abs=1e-5)
+
+
+def test_the_tokens_of_siblings_read_their_prompt_once():
+    decoder = fresh()
+    prompt = "The sum of all the numbers is"
+    ask = (decoder.token_logprobs, [prompt] * 2, [(5, 6), (6, 5)], 1.0)
+    first, second = decoder.weights.do(*ask)
+    length = len(decoder.texts.prompt(prompt))
+    assert (first.prompt_tokens, first.cached_tokens) == (length + 2, 0)
+    assert (second.prompt_tokens, second.cached_tokens) == (length + 2, length)
+
+
+def test_the_tokens_of_a_conversation_follow_its_template():
+    lm = engine(chat=True)
+    (drawn,) = drawn_at(lm, 0.7, [CHAT])
+    (scored,) = rescored(lm, [CHAT], [drawn.ids], 0.7)
+    assert scored.value == pytest.approx(drawn.logprob, abs=1e-5)
+    (other,) = rescored(lm, [str(CHAT)], [drawn.ids], 0.7)
+    assert abs(other.value - drawn.logprob) > 0.01
+
+
+def test_models_of_one_tokeniser_have_the_same_table():
+    table = engine("qwen2").tokenizer()
+    assert engine("llama").tokenizer() == table
+    assert engine(style="spaces").tokenizer() != table
+    assert isinstance(engine(), TokenModel)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "ids", "temperature", "said"),
+    [
+        ("a", (), 0.7, "at least one token id after 'a', got none"),
+        ("a", (400,), 0.7, "token ids from 0 to 399, got 400: they are from another model"),
+        ("a", (3, -1), 0.7, "got -1"),
+        ("a", (3,), 0.0, "temperature: expected a finite number above 0, got 0"),
+        ("a", (5,) * 300, 0.7, r"within 256 tokens, got 1 \+ 300"),
+        ("", (5,), 0.7, "expected a prompt with tokens"),
+    ],
+)
+def test_tokens_that_no_completion_can_have_are_refused(prompt, ids, temperature, said):
+    with pytest.raises(InputError, match=said):
+        rescored(engine(), [prompt], [ids], temperature)
 
 
 # ------------------------------------------------------------------------------ conversations

@@ -21,6 +21,7 @@ from specreward.generate.hf.readers import DecoderReader
 from specreward.generate.hf.sampling import Request, advance, check, wide, write
 from specreward.generate.hf.text import Texts, Writing
 from specreward.generate.hf.weights import Weights
+from specreward.generate.token_ids import check_ids
 
 __all__ = ["Decoder"]
 
@@ -51,6 +52,7 @@ class Decoder:
         )
         self.head = Head(weights.model)
         self._ends = _ends(weights)
+        self._size = weights.model.get_input_embeddings().num_embeddings
 
     def complete(
         self, texts: Sequence[str], seeds: Sequence[int], sampling: Sampling
@@ -78,20 +80,39 @@ class Decoder:
                 cached_tokens=first.get(id(request), len(request.prompt)),
                 finish=request.finish or "length",
                 seconds=seconds,
+                ids=tuple(request.tokens),
             )
             for request in requests
         ]
 
     def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
         """Log-probability (temperature 1) of each continuation, ``[P]``, in order."""
+        return self._score(self._pairs(texts), 1.0)
+
+    def token_logprobs(
+        self, texts: Sequence[str], ids: Sequence[Tokens], temperature: float
+    ) -> list[Scored]:
+        """Log-probability of the tokens after each prompt, ``[P]``; errors as for the engine."""
+        check_ids(self.weights.name, texts, ids, temperature, self._size)
+        pairs = []
+        for text, after in zip(texts, ids, strict=True):
+            before = self.texts.prompt(text)
+            self._fit(len(before), len(after), text)
+            pairs.append((tuple(before), tuple(after)))
+        return self._score(pairs, temperature)
+
+    def _score(self, pairs: Sequence[tuple[Tokens, Tokens]], temperature: float) -> list[Scored]:
+        """Log-probability of what stands second, at a temperature, ``[P]``."""
         begun = time.perf_counter()
-        pairs = self._pairs(texts)
         rows = [(before + after)[:-1] for before, after in pairs]  # the last is only predicted
         at = [
             range(len(before) - 1, len(row)) for row, (before, _) in zip(rows, pairs, strict=True)
         ]
         read = self.reader.read(rows, at)
-        values = [self._sum(r.hidden, after) for r, (_, after) in zip(read, pairs, strict=True)]
+        values = [
+            self._sum(reading.hidden, after, temperature)
+            for reading, (_, after) in zip(read, pairs, strict=True)
+        ]
         seconds = (time.perf_counter() - begun) / max(1, len(pairs))
         return [
             Scored(value, reading.tokens + 1, reading.cached, seconds)
@@ -117,11 +138,11 @@ class Decoder:
             found.append((tuple(before), tuple(after)))
         return found
 
-    def _sum(self, hidden: torch.Tensor, tokens: Tokens) -> float:
+    def _sum(self, hidden: torch.Tensor, tokens: Tokens, temperature: float) -> float:
         total, start = 0.0, 0
         for logits in self.head.blocks(hidden):
             wanted = torch.tensor(tokens[start : start + len(logits)], device=logits.device)
-            law = wide(logits).log_softmax(-1)
+            law = (wide(logits) / temperature).log_softmax(-1)
             total += float(law.gather(1, wanted.to(law.device)[:, None]).sum())
             start += len(logits)
         if not -1e30 < total <= 1e-6:

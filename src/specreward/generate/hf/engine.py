@@ -120,6 +120,26 @@ class Transformers:
         decoder = await asyncio.to_thread(_opened, self)
         return await decoder.weights.run(decoder.logprobs, texts)
 
+    def tokenizer(self) -> str:
+        """Identifies the table of tokens, special ones included; see ``TokenModel``.
+
+        Models of one family have the same, also where their weights are padded differently.
+        """
+        return _opened(self).texts.fingerprint
+
+    async def token_logprobs(
+        self, prompts: Sequence[str], ids: Sequence[tuple[int, ...]], temperature: float
+    ) -> list[Scored]:
+        """Log-probability of the tokens after each prompt, ``[P]``; see ``TokenModel``.
+
+        Raises:
+            InputError: No ids, one that the model does not know, a text without tokens or one too
+                long, or a temperature that is not above 0.
+            EngineError: The device has no memory left, or the outputs are not finite.
+        """
+        decoder = await asyncio.to_thread(_opened, self)
+        return await decoder.weights.run(decoder.token_logprobs, prompts, ids, temperature)
+
 
 def _opened(config: Transformers) -> Decoder:
     """The model behind a configuration, loaded once for all that have the same."""

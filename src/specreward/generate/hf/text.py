@@ -8,10 +8,12 @@ completion      what the written tokens add to the prompt's text, up to the firs
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, final
 
 from specreward.engines import ChatPrompt
 from specreward.errors import InputError
+from specreward.generate.token_ids import fingerprint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -43,6 +45,12 @@ class Texts:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         self._tokenizer = tokenizer
         self._name = name
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Names the table of tokens, special ones included."""
+        table: dict[str, int] = self._tokenizer.get_vocab()
+        return fingerprint((number, token) for token, number in table.items())
 
     def prompt(self, prompt: str) -> list[int]:
         """Tokens of a prompt, with those that the model wants at its beginning.

@@ -1,0 +1,203 @@
+"""The tree that the AB-MCTS searches grow: one node at a time, by one step of one policy.
+
+    repeat ``simulations`` times:
+        root = a_0, a_1, ..., a_k <- where the search wants a child;  who <- which policy writes
+        child ~ policy_who(a_k), one step
+        s = its score, or 0 where the step is lost
+        GEN(a_k) += s;  below(child) += s
+        for i = 1..k:   below(a_i) += s;  CONT(a_(i-1)) += s
+
+A step is *lost* if nothing new can come of it: it is dead, it stands at the depth limit unfinished,
+or a child with the same text is there already. It costs its policy call, is not scored, and is told
+to the tree as a child of score 0 that is never chosen: what drawing here brings goes down, and so
+does what going on through its ancestors brings, so that a node whose steps have all been seen is
+left by itself. A finished child keeps its score and is not chosen either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+
+from specreward.errors import InputError
+from specreward.search.expand import deepest, judge
+from specreward.search.posteriors import Tally
+from specreward.seeds import derive
+from specreward.types import (
+    Candidate,
+    Judgement,
+    Models,
+    Path,
+    Policy,
+    Problem,
+    Siblings,
+    Verifier,
+)
+
+__all__ = ["Adaptive", "Node", "grow"]
+
+
+class Node:
+    """A path in the tree with what was seen of it.
+
+    ``children`` are all that were drawn, lost ones included, ``able`` those that are ``open``: that
+    can be chosen, to go on from.
+    ``gen`` has the scores of the children, ``cont`` those of all nodes further below, ``below`` the
+    node's own and all below. ``drawn`` counts the steps drawn from here by each policy.
+    """
+
+    __slots__ = ("able", "below", "children", "cont", "drawn", "gen", "open", "path", "texts")
+
+    def __init__(self, path: Path, policies: int = 1, *, open: bool = False) -> None:
+        self.path = path
+        self.open = open
+        self.children: list[Node] = []
+        self.able: list[Node] = []
+        self.gen = Tally()
+        self.cont = Tally()
+        self.below = Tally()
+        self.drawn = [0] * policies
+        self.texts: set[str] = set()
+
+
+class Adaptive(Protocol):
+    """A search that says where the tree gets its next node and who writes it."""
+
+    @property
+    def simulations(self) -> int:
+        """Nodes to draw."""
+        ...
+
+    @property
+    def draft(self) -> bool:
+        """Whether the draft policy writes as well."""
+        ...
+
+    @property
+    def temperature(self) -> float:
+        """Of the policies."""
+        ...
+
+    @property
+    def verify(self) -> Verifier:
+        """Judges each child, by scores in [0, 1]."""
+        ...
+
+    @property
+    def depth(self) -> int | None:
+        """Most steps of a path."""
+        ...
+
+    def descend(self, root: Node, rng: np.random.Generator) -> list[Node]:
+        """The way from the root to the node that gets one more child."""
+        ...
+
+    def author(self, written: Sequence[Tally], rng: np.random.Generator) -> int:
+        """Which policy writes the next step, after the scores of what each has written."""
+        ...
+
+
+async def grow(search: Adaptive, name: str, problem: Problem, models: Models) -> Node:
+    """Grow a tree by ``simulations`` nodes and give its root.
+
+    Args:
+        search: What decides.
+        name: Its registered name; names the draws.
+        problem: What is asked.
+        models: The roles; a kept and finished child joins ``models.trace.found``.
+
+    Raises:
+        InputError: No draft where one is asked for, or a score outside of [0, 1].
+    """
+    limit, policies = deepest(problem, models, search.depth), _policies(models, search.draft)
+    rng = np.random.Generator(np.random.PCG64(derive(models.seed, name, problem.id)))
+    root, written = Node(Path(problem), len(policies), open=True), [Tally() for _ in policies]
+    for _ in range(search.simulations):
+        way = search.descend(root, rng)
+        who = search.author(written, rng) if len(written) > 1 else 0
+        parent = way[-1]
+        start = parent.drawn[who]
+        parent.drawn[who] += 1
+        [[path]] = await policies[who].extend(
+            [parent.path], 1, temperature=search.temperature, start=start
+        )
+        for score in await _widen(way, path, models, search.verify, limit):
+            written[who].add(score)
+    if search.draft:
+        models.trace.count("steps by the draft", written[1].n)
+    return root
+
+
+def _policies(models: Models, draft: bool) -> tuple[Policy, ...]:
+    """Those that may write a step."""
+    if not draft:
+        return (models.policy,)
+    if models.draft is None:
+        raise InputError(
+            "expected a second policy to generate with, got none: pass --draft (draft=... with "
+            "the models), or leave draft=False"
+        )
+    return (models.policy, models.draft)
+
+
+async def _widen(
+    way: Sequence[Node], path: Path, models: Models, verify: Verifier, limit: int
+) -> list[float]:
+    """Hang a path below the last node of a way: its score, or those of all its verifier drew."""
+    parent, width = way[-1], len(way[-1].drawn)
+    if _lost(parent, path, models, limit):
+        _tell(way, Node(path, width), 0.0)
+        return [0.0]
+    [judged] = await judge([Siblings(parent.path, (path,))], models, verify)
+    for item in judged:
+        parent.texts.add(_text(item.path))
+        score = _checked(item)
+        if item.kept and item.path.finished:
+            models.trace.found.append(Candidate(item.path, score))
+        node = Node(item.path, width, open=item.kept and not item.path.finished)
+        _tell(way, node, score)
+    return [item.score for item in judged]
+
+
+def _lost(parent: Node, path: Path, models: Models, limit: int) -> bool:
+    """Whether nothing new can come of a step; counts why."""
+    if path.dead:
+        models.trace.count("dead steps")
+    elif _text(path) in parent.texts:
+        models.trace.count("repeated steps")
+    elif not path.finished and path.depth >= limit:
+        models.trace.count("steps unfinished at the limit")
+    else:
+        return False
+    return True
+
+
+def _text(path: Path) -> str:
+    """What tells siblings apart: the words of the last step."""
+    return " ".join(path.steps[-1].text.split())
+
+
+def _tell(way: Sequence[Node], child: Node, score: float) -> None:
+    """Hang a child below the last node and count its score everywhere on the way."""
+    way[-1].children.append(child)
+    if child.open:
+        way[-1].able.append(child)
+    child.below.add(score)
+    way[-1].gen.add(score)
+    for above, node in pairwise(way):
+        node.below.add(score)
+        above.cont.add(score)
+
+
+def _checked(item: Judgement) -> float:
+    """The score of a judgement, in [0, 1]."""
+    if not 0.0 <= item.score <= 1.0:
+        raise InputError(
+            f"expected scores in [0, 1] from the verifier, got {item.score!r} at step "
+            f"{item.path.depth} of problem {item.path.problem.id!r}: the posteriors are about "
+            "means in [0, 1]; use verify=scored(), or scale what your verifier gives"
+        )
+    return item.score

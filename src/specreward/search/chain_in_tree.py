@@ -1,0 +1,176 @@
+"""Chain-in-Tree: a tree that branches only where the policy's own samples disagree.
+
+X. Li (2025), "Chain-in-Tree: Back to Sequential Reasoning in LLM Tree Search", arXiv 2509.25835,
+with branching judged by self-consistency (BN-SC), on breadth-first search.
+
+    frontier <- {root}
+    until frontier is empty:
+        chain:   for each path of frontier, all in one call for each step:
+                     steps ~ policy(path), ``probes`` of them
+                     share of the most frequent >= ``agreement``:  path <- path + that step, again
+                     else:  path is a fork, and its steps are its first children
+        branch:  fill the children of the forks up to n, judge them all in one call
+        frontier <- the ``width`` open kept children that the verifier ranks highest
+        stop once enough solutions are finished
+    answer with the pick among all finished paths
+
+Differs from the paper: equal steps are equal texts (there a language model says which steps are
+equivalent, except where actions are texts of a closed form, as here); the frontier is pruned over
+forks, whatever their depth (there among paths of one depth); a chain's end is judged once if it is
+finished, and nothing else of a chain ever is; the other test, asking a model whether a step needs
+branching (BN-DP), is not here. The answer is picked by score (there by votes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, final
+
+from specreward.checks import number, rule, whole
+from specreward.search.expand import conclude, deepest, judge, ranked
+from specreward.search.pick import Highest, Pick
+from specreward.types import (
+    Candidate,
+    Judgement,
+    Models,
+    Path,
+    Problem,
+    Result,
+    Siblings,
+    Verifier,
+)
+from specreward.verify.families import distinct
+from specreward.verify.scored import RewardScores
+
+__all__ = ["ChainInTree"]
+
+
+def most_frequent(family: Siblings) -> tuple[Path, int]:
+    """The child drawn most often, the first of equal ones, and how often."""
+    return max(distinct(family), key=lambda drawn: drawn[1])
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ChainInTree:
+    """Breadth-first search that goes on in a chain while the policy agrees with itself.
+
+    Args:
+        width: Paths that go on from one branching to the next, at least 1.
+        n: Children of a fork, at least ``probes``.
+        probes: Steps drawn to see whether they agree, at least 1; with 1 they always do.
+        agreement: Least share of the most frequent among them that needs no branching, in [0, 1];
+            0 never branches.
+        temperature: Of the policy.
+        verify: Judges the children of forks and the ends of chains.
+        depth: Most steps of a path; None is the task's own limit.
+        solutions: Stop as soon as this many finished paths were found; 0 goes on until nothing is
+            open.
+        pick: Chooses the answer among all finished paths.
+
+    Raises:
+        InputError: A field is out of its range.
+    """
+
+    width: int = field(default=5, kw_only=False)
+    n: int = 3
+    probes: int = 3
+    agreement: float = 0.49
+    temperature: float = 0.7
+    verify: Verifier = RewardScores()
+    depth: int | None = None
+    solutions: int = 1
+    pick: Pick = Highest()
+
+    __cite__: ClassVar[str] = """@misc{li2025chain,
+  title = {Chain-in-Tree: Back to Sequential Reasoning in {LLM} Tree Search},
+  author = {Li, Xinzhe},
+  year = {2025},
+  note = {arXiv:2509.25835}
+}"""
+
+    def __post_init__(self) -> None:
+        whole("chain_in_tree width", self.width, 1)
+        whole("chain_in_tree n", self.n, 1)
+        whole("chain_in_tree probes", self.probes, 1, self.n)
+        number("chain_in_tree agreement", self.agreement, 0, 1)
+        number("chain_in_tree temperature", self.temperature, 0)
+        rule("chain_in_tree verify", self.verify, "scored()")
+        if self.depth is not None:
+            whole("chain_in_tree depth", self.depth, 1)
+        whole("chain_in_tree solutions", self.solutions, 0)
+        rule("chain_in_tree pick", self.pick, "highest()")
+
+    async def __call__(self, problem: Problem, models: Models) -> Result:
+        """Chains from the whole frontier, then one branching of them all."""
+        limit, frontier = deepest(problem, models, self.depth), [Path(problem)]
+        while frontier:
+            ends, forks = await self._chain(frontier, models, limit)
+            await self._judge(ends, models)
+            if self._enough(models):
+                return conclude(self, problem, models, "done")
+            level = ranked(await self._judge(await self._fill(forks, models), models))
+            if self._enough(models):
+                return conclude(self, problem, models, "done")
+            open_paths = [item.path for item in level if not item.path.finished]
+            frontier = [path for path in open_paths if path.depth < limit][: self.width]
+        return conclude(self, problem, models, "exhausted")
+
+    async def _chain(
+        self, paths: Sequence[Path], models: Models, limit: int
+    ) -> tuple[list[Siblings], list[Siblings]]:
+        """Last steps of the chains that finished, and the families of those that must branch."""
+        ends: list[Siblings] = []
+        forks: list[Siblings] = []
+        while paths:
+            drawn = await models.policy.extend(paths, self.probes, temperature=self.temperature)
+            ahead = []
+            for path, children in zip(paths, drawn, strict=True):
+                family = Siblings(path, tuple(children))
+                top, count = most_frequent(family)
+                share = count / len(children)
+                if share < self.agreement or top.dead:
+                    forks.append(family)
+                elif top.finished:
+                    models.trace.count("chained steps")
+                    ends.append(Siblings(path, (top,) * count))
+                else:
+                    models.trace.count("chained steps")
+                    found = Judgement(top, share, True, count, {"agreement": share})
+                    models.trace.record(path, [found])
+                    ahead += [top] if top.depth < limit else []
+            paths = ahead
+        models.trace.count("forks", len(forks))
+        return ends, forks
+
+    async def _fill(self, forks: Sequence[Siblings], models: Models) -> list[Siblings]:
+        """The forks with ``n`` children each, dead ones dropped."""
+        more: Sequence[Sequence[Path]] = [()] * len(forks)
+        if forks and self.n > self.probes:
+            more = await models.policy.extend(
+                [fork.parent for fork in forks],
+                self.n - self.probes,
+                temperature=self.temperature,
+                start=self.probes,
+            )
+        return [
+            Siblings(fork.parent, tuple([path for path in (*fork.children, *new) if not path.dead]))
+            for fork, new in zip(forks, more, strict=True)
+        ]
+
+    async def _judge(self, families: Sequence[Siblings], models: Models) -> list[Judgement]:
+        """Have families judged in one call; finished children that are kept are candidates."""
+        judged = [item for family in await judge(families, models, self.verify) for item in family]
+        models.trace.found += [
+            Candidate(item.path, item.score) for item in judged if item.kept and item.path.finished
+        ]
+        return judged
+
+    def _enough(self, models: Models) -> bool:
+        """Whether as many finished paths were found as were asked for."""
+        return 0 < self.solutions <= len(models.trace.found)
+
+    def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
+        """By ``pick``."""
+        return self.pick(candidates, models)
