@@ -147,7 +147,7 @@ def package(args: argparse.Namespace, out: Path) -> None:
     weights = read_checkpoint(args.run / "model.safetensors")
     rewards = "head.weight" in weights and len(weights["head.weight"]) == 1
     if rewards != (args.kind == "srm"):
-        wanted, got = ("policy", "reward model") if rewards else ("reward model", "policy")
+        wanted, got = (args.kind, "reward model") if rewards else ("reward model", "policy")
         raise SystemExit(f"expected a {wanted} in {args.run}, got a {got}")
     temperature = 1.0
     if rewards:
@@ -186,7 +186,7 @@ def main(words: Sequence[str] | None = None) -> None:
     source.add_argument("--folder", type=Path, help="a model folder, for --to gguf or hf")
     parser.add_argument("--to", choices=["embedded", "gguf", "hf"], default="embedded")
     parser.add_argument("--task", choices=sorted(VOCABULARIES), help="of the run")
-    parser.add_argument("--kind", choices=["policy", "srm"], help="of the run")
+    parser.add_argument("--kind", choices=["draft", "policy", "srm"], help="of the run")
     parser.add_argument("--heads", type=int, help="attention heads in a layer of the run")
     parser.add_argument("--context", type=int, default=256, help="tokens of prompt and completion")
     parser.add_argument("--out", type=Path, required=True)

@@ -1,12 +1,15 @@
 """From engines to roles: what is metered as what, kept and merged."""
 
+import asyncio
+
 import pytest
 
 from specreward import embedded
-from specreward.assemble import EMBEDDED, Engines, engines_for, sources, wire
-from specreward.embedded import EmbeddedSRM
+from specreward.assemble import EMBEDDED, Engines, assemble, engines_for, sources, wire
+from specreward.embedded import EmbeddedPolicy, EmbeddedSRM
 from specreward.errors import InputError, UnknownName
-from specreward.ledger import Utf8Bytes
+from specreward.generate.embedded import EmbeddedLanguageModel
+from specreward.ledger import Ledger, Utf8Bytes
 from specreward.prices import Price, Prices
 from specreward.run import run
 from specreward.spec import parse
@@ -103,6 +106,7 @@ def test_without_a_value_model_there_is_no_reward():
 def test_the_embedded_policy_counts_for_the_budget(monkeypatch):
     policy, reward = Counted(), Values()
     monkeypatch.setattr(embedded, "embedded_models", lambda task: (policy, reward))
+    monkeypatch.setattr(embedded, "embedded_draft", lambda task: None)
     assert engines_for(TASK) == Engines(policy=policy, reward=reward, counter=policy)
 
 
@@ -199,6 +203,77 @@ def test_any_reward_model_of_the_user_is_taken_as_it_is():
 
     [first, *_] = searched(Engines(policy=Counted(), reward=Own()))
     assert set(first.usage) == {("policy", "propose")}
+
+
+# ------------------------------------------------------------------------------- the draft
+
+GAME = parse("game24()", "task")
+
+
+def drafted(**settings):
+    """The roles on the Game of 24 where the policy is its own draft, and two steps of each."""
+    engine = EmbeddedPolicy("game24")
+    roles = wire(GAME, engines_for(GAME, policy=engine, draft=engine), **settings)
+    ledger = Ledger()
+
+    async def steps():
+        with ledger.active():
+            root = Path(GAME.parse("4 9 10 13"))
+            [ours] = await roles.policy.extend([root], 6, temperature=0.7)
+            [theirs] = await roles.draft.extend([root], 6, temperature=0.7)
+            return ours, theirs, await roles.policy.likelihood(theirs, temperature=0.7)
+
+    return (roles, ledger, *asyncio.run(steps()))
+
+
+def test_what_the_draft_writes_the_policy_can_score():
+    roles, ledger, ours, theirs, found = drafted()
+    assert roles.policy.tokenizer() == roles.draft.tokenizer()
+    assert all(path.steps[0].ids for path in [*ours, *theirs])
+    assert found == [pytest.approx(path.steps[0].logprob, abs=1e-5) for path in theirs]
+    assert set(ledger.usage) == {("policy", "propose"), ("draft", "propose"), ("policy", "verify")}
+    verified = ledger.usage["policy", "verify"]
+    [prompt] = EmbeddedPolicy("game24").count([GAME.prompt(Path(theirs[0].problem))])
+    assert verified.prompt_tokens == sum(prompt + len(path.steps[0].ids) for path in theirs)
+    assert verified.completion_tokens == 0
+    assert verified.flops == 2 * roles.policy.lm.parameters * (
+        verified.prompt_tokens - verified.cached_tokens
+    )
+
+
+def test_the_draft_draws_for_itself_also_where_it_is_the_policy():
+    _, _, ours, theirs, _ = drafted()
+    assert [path.key for path in ours] != [path.key for path in theirs]
+    assert drafted()[3] == theirs
+    assert [path.key for path in drafted(seed=1)[3]] != [path.key for path in theirs]
+
+
+def test_what_was_scored_is_kept_with_its_ids(tmp_path):
+    with Store(tmp_path / "run.db") as store:
+        first = drafted(store=store)
+        with pytest.MonkeyPatch.context() as patch:
+            for verb in ("complete", "token_logprobs"):
+                patch.setattr(EmbeddedLanguageModel, verb, None)  # nothing is asked any more
+            again = drafted(store=store)
+    assert again[2:] == first[2:]
+    assert [p.steps[0].ids for p in again[3]] == [p.steps[0].ids for p in first[3]]
+    assert again[1].usage == first[1].usage
+
+
+def test_there_is_no_draft_unless_one_is_given(monkeypatch):
+    policy, draft = Counted(), Elsewhere()
+    assert wire(TASK, engines_for(TASK, policy=policy)).draft is None
+    engines = engines_for(TASK, policy=policy, draft=draft)
+    assert engines.names == ["counted", "elsewhere"]
+    roles = wire(TASK, engines)
+    assert roles.draft.lm.lm is draft
+    assert (roles.draft.lm.role, roles.draft.lm.phase) == ("draft", "propose")
+    monkeypatch.setattr(embedded, "embedded_models", lambda task: (policy, Values()))
+    monkeypatch.setattr(embedded, "embedded_draft", lambda task: draft)
+    assert engines_for(TASK).draft is draft
+    assert engines_for(TASK, judge=policy).draft is draft
+    assert engines_for(TASK, draft=policy).draft is policy
+    assert assemble(TASK, draft=policy).draft.lm.name == "counted"
 
 
 def test_what_is_given_replaces_parts_of_a_source():

@@ -93,6 +93,36 @@ def test_scores_are_merged_too():
     assert engine.batches == [["a", "bb", "ccc"]]
 
 
+def test_tokens_to_score_are_merged_where_the_temperature_is_equal():
+    class Tokens(Engine):
+        def tokenizer(self):
+            return "words"
+
+        async def token_logprobs(self, prompts, ids, temperature):
+            await self._work(prompts)
+            pairs = zip(prompts, ids, strict=True)
+            return [Scored(-len(prompt) - sum(own) - temperature, 1) for prompt, own in pairs]
+
+    engine = Tokens()
+    lm = Coalesce(engine)
+    [[one], [two], [three, four]] = together(
+        lm.token_logprobs(["a"], [(1, 2)], 1.0),
+        lm.token_logprobs(["bb"], [(3,)], 0.5),
+        lm.token_logprobs(["c", "d"], [(4,), (5,)], 1),
+    )
+    assert [s.value for s in (one, two, three, four)] == [-5.0, -5.5, -6.0, -7.0]
+    assert engine.batches == [["a", "c", "d"], ["bb"]]
+    assert lm.tokenizer() == "words"
+
+
+def test_an_engine_without_token_ids_is_said():
+    lm = Coalesce(Engine())
+    with pytest.raises(InputError, match="expected an engine that gives token ids"):
+        lm.tokenizer()
+    with pytest.raises(InputError, match="expected an engine that gives token ids"):
+        asyncio.run(lm.token_logprobs(["a"], [(1,)], 1.0))
+
+
 def test_no_batch_is_larger_than_allowed_and_a_large_call_is_cut():
     engine = Engine()
     lm = Coalesce(engine, max_batch=3)

@@ -11,7 +11,11 @@ from specreward.errors import InputError
 from specreward.search import (
     BFS,
     DFS,
+    DVTS,
+    GRACE,
     MCTS,
+    OVM,
+    REBASE,
     AnswerAggregation,
     Beam,
     BestFirst,
@@ -93,6 +97,39 @@ FLIPS = {
         "solutions": 1,
         "pick": Highest(),
     },
+    DVTS: {
+        "n": 8,
+        "m": 2,
+        "temperature": 0.2,
+        "verify": SelfEvaluation(),
+        "depth": 2,
+        "pick": WeightedVote(),
+    },
+    OVM: {
+        "width": 2,
+        "n": 8,
+        "temperature": 0.2,
+        "verify": SelfEvaluation(),
+        "depth": 2,
+        "pick": AnswerAggregation(),
+    },
+    REBASE: {
+        "budget": 4,
+        "reward_temperature": 0.02,
+        "temperature": 0.2,
+        "verify": SelfEvaluation(),
+        "depth": 2,
+        "pick": Highest(),
+    },
+    Particles: {
+        "n": 3,
+        "temperature": 0.2,
+        "potential": RewardGrowth(),
+        "resampler": Systematic(),
+        "depth": 2,
+        "pick": WeightedVote(),
+    },
+    GRACE: {"n": 2, "reward_share": 1.0, "temperature": 0.2, "depth": 2},
 }
 
 

@@ -294,6 +294,63 @@ def test_texts_that_are_scored_are_counted_beforehand(verb):
         spend(Ledger(Budget(tokens=2)), work())
 
 
+class Tokens(Engine):
+    """An engine that scores tokens: it knows the first word beforehand."""
+
+    def tokenizer(self):
+        return "words"
+
+    async def token_logprobs(self, prompts, ids, temperature):
+        if self.error:
+            raise self.error
+        self.calls += len(prompts)
+        pairs = zip(prompts, ids, strict=True)
+        return [Scored(-1.0, len(p.split()) + len(own), 1, 0.25) for p, own in pairs]
+
+
+def scored(engine, prompts=("a b", "a b c"), ids=((1, 2), (3,))):
+    return metered(engine).token_logprobs(prompts, ids, 1.0)
+
+
+def test_tokens_are_scored_in_a_phase_of_their_own():
+    ledger = Ledger()
+    spend(ledger, scored(Tokens()))
+    assert ledger.usage == {
+        ("policy", "verify"): Usage(
+            calls=2,
+            prompt_tokens=2 + 2 + 3 + 1,
+            cached_tokens=2,
+            seconds=0.5,
+            flops=2 * 7 * (8 - 2),
+            dollars=pytest.approx((10 * 6 + 1 * 2) / 1e6),
+        )
+    }
+    with pytest.raises(EngineError) as caught:
+        spend(ledger, scored(Tokens(EngineError("down"))))
+    assert caught.value.__notes__ == ["in role policy, phase verify"]
+    assert ledger.usage["policy", "verify"].failed == 2
+
+
+@pytest.mark.parametrize(("cap", "need"), [("tokens", 8), ("calls", 2), ("dollars", 80 / 1e6)])
+def test_tokens_to_score_are_counted_beforehand(cap, need):
+    engine = Tokens()
+    spend(Ledger(Budget(**{cap: need})), scored(engine))
+    with pytest.raises(BudgetExhausted, match=cap):
+        spend(
+            Ledger(Budget(**{cap: need - 1 if cap != "dollars" else need * 0.99})), scored(engine)
+        )
+    assert engine.calls == 2
+
+
+def test_an_engine_without_token_ids_is_said():
+    lm = metered(Engine())
+    with pytest.raises(InputError, match="expected an engine that gives token ids"):
+        lm.tokenizer()
+    with pytest.raises(InputError, match="expected an engine that gives token ids"):
+        spend(Ledger(), lm.token_logprobs(["a"], [(1,)], 1.0))
+    assert metered(Tokens()).tokenizer() == "words"
+
+
 # ---------------------------------------------------------------------------------- lost attempts
 
 LOST = Usage(calls=3, prompt_tokens=4, completion_tokens=2, seconds=0.5, failed=3)

@@ -6,7 +6,7 @@ import pytest
 
 from specreward.batching import Coalesce, CoalesceValues
 from specreward.engines import ChatPrompt, Message
-from specreward.errors import EngineError, StoreError
+from specreward.errors import EngineError, InputError, StoreError
 from specreward.ledger import Ledger
 from specreward.metering import Metered, MeteredValues
 from specreward.replay import Stored, StoredValues
@@ -228,6 +228,95 @@ def test_a_damaged_call_is_said(store, body):
     store._db.execute("UPDATE calls SET body = ?", (body,))
     with pytest.raises(StoreError, match="a stored call is damaged"):
         asyncio.run(Stored(engine, store).complete(["a"], [0], HOW))
+
+
+# ---------------------------------------------------------------------------------- token ids
+
+
+class Tokens(Engine):
+    """An engine that says which tokens it wrote."""
+
+    def tokenizer(self):
+        return "words"
+
+    async def complete(self, prompts, seeds, sampling):
+        found = await super().complete(prompts, seeds, sampling)
+        return [dataclasses.replace(one, ids=(one.tokens, 7)) for one in found]
+
+    async def token_logprobs(self, prompts, ids, temperature):
+        return await self._answers(list(zip(prompts, ids, strict=True)), lambda i: Scored(-i, 5))
+
+
+@pytest.mark.parametrize("wasted", [Usage(), Usage(calls=2, failed=2)])
+def test_token_ids_are_kept_with_the_completion(store, wasted):
+    class Lost(Tokens):
+        async def complete(self, prompts, seeds, sampling):
+            found = await super().complete(prompts, seeds, sampling)
+            return [dataclasses.replace(one, wasted=wasted) for one in found]
+
+    [paid] = asyncio.run(Stored(Lost(), store).complete(["a"], [0], HOW))
+    [replayed] = asyncio.run(Stored(Lost(), store).complete(["a"], [0], HOW))
+    assert replayed == paid
+    assert (replayed.ids, replayed.wasted) == ((0, 7), wasted)
+
+
+def test_completions_that_were_kept_before_there_were_ids_still_read(store):
+    asyncio.run(Stored(Tokens(), store).complete(["a"], [0], HOW))
+    old = '["text", 3, -0.5, 4, 1, "stop", 0.25]'
+    store._db.execute("UPDATE calls SET body = ?", (old,))
+    [found] = asyncio.run(Stored(Tokens(), store).complete(["a"], [0], HOW))
+    assert found == Completion("text", 3, -0.5, 4, 1, "stop", 0.25)
+
+
+def test_what_is_kept_without_ids_is_what_it_was(store):
+    asyncio.run(Stored(Engine(), store).complete(["a"], [0], HOW))
+    [(body,)] = store._db.execute("SELECT body FROM calls").fetchall()
+    assert body == '["\\u00e90", 0, -0.0, 3, 2, "length", 0.1]'
+
+
+TOKENS = ("m", "prompt", (1, 23), 0.7)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("n", "prompt", (1, 23), 0.7),
+        ("m", "prompt ", (1, 23), 0.7),
+        ("m", ChatPrompt((Message("user", "prompt"),)), (1, 23), 0.7),
+        ("m", "prompt", (12, 3), 0.7),
+        ("m", "prompt", (123,), 0.7),
+        ("m", "prompt", (1, 2, 3), 0.7),
+        ("m", "prompt", (1, 23), 1.0),
+    ],
+)
+def test_scored_tokens_are_kept_by_model_prompt_ids_and_temperature(store, other):
+    engine = Tokens()
+
+    def ask(name, prompt, ids, temperature):
+        engine.name = name
+        [one] = asyncio.run(Stored(engine, store).token_logprobs([prompt], [ids], temperature))
+        return one
+
+    first = ask(*TOKENS)
+    assert ask(*other) != first
+    assert ask(*TOKENS) == first
+    assert len(engine.asked) == 2
+
+
+def test_a_whole_temperature_is_the_same_number(store):
+    engine = Tokens()
+    for temperature in (1, 1.0):
+        asyncio.run(Stored(engine, store).token_logprobs(["a"], [(1,)], temperature))
+    assert len(engine.asked) == 1
+
+
+def test_an_engine_without_token_ids_is_said(store):
+    lm = Stored(Engine(), store)
+    with pytest.raises(InputError, match="expected an engine that gives token ids"):
+        lm.tokenizer()
+    with pytest.raises(InputError, match="expected an engine that gives token ids"):
+        asyncio.run(lm.token_logprobs(["a"], [(1,)], 1.0))
+    assert Stored(Tokens(), store).tokenizer() == "words"
 
 
 def test_half_a_character_can_be_asked(store):

@@ -20,6 +20,7 @@ from specreward.verify import RewardScores, SelfEvaluation, Speculative, Thresho
 EXAMPLES = {
     "cascade": "cascade(small=embedded_srm('game24'), large=genrm(embedded_policy('game24')))",
     "cloud": "cloud('name', temperature=0.5)",
+    "embedded_draft": "embedded_draft('game24')",
     "embedded_policy": "embedded_policy('game24')",
     "embedded_srm": "embedded_srm('game24')",
     "few_shot": "few_shot(game24())",
@@ -74,6 +75,7 @@ def _other_values(f: Field, hint: object) -> Iterator[object]:
     yield from (2, 0.5, True, "other", "blocksworld", (2, 4), (1, 2))
     yield from ("http://localhost:8000/v1", '{"a": 1}', "XY", "max_tokens")
     yield (("load_in_4bit", True),)
+    yield 40  # a multiple of many
 
 
 def _changed(name: str, f: Field) -> object:

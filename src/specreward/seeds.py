@@ -49,7 +49,8 @@ def choose(weights: Sequence[float], seed: int, *parts: object) -> int:
         InputError: A weight is negative, infinite or NaN, or none is above 0.
     """
     bounds = list(accumulate(weights))
-    if not bounds or not all(w >= 0 and isfinite(w) for w in weights) or not bounds[-1] > 0:
+    sound = bool(bounds) and all(map(isfinite, weights)) and min(weights) >= 0
+    if not sound or not bounds[-1] > 0:
         raise InputError(f"expected finite weights of at least 0, not all 0, got {list(weights)!r}")
     dice = _dice.get()
     if dice is not None:

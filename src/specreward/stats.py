@@ -4,6 +4,7 @@ Strategies are compared on the same problems, so that the unit is the pair: a pr
 of two strategies got or spent on it. All intervals are two-sided.
 
     wilson               accuracy of one strategy                     score interval
+    mean                 of one number for each problem               bootstrap over problems
     paired_difference    mean(second) - mean(first), any numbers      bootstrap over problems
     paired_ratio         mean(second) / mean(first), costs            bootstrap over problems
     accuracy_difference  accuracy(second) - accuracy(first)           adjusted Wald for pairs
@@ -35,6 +36,7 @@ __all__ = [
     "McNemar",
     "accuracy_difference",
     "mcnemar",
+    "mean",
     "paired_difference",
     "paired_ratio",
     "wilson",
@@ -85,6 +87,26 @@ def wilson(right: int, n: int, *, confidence: float = 0.95) -> Interval:
     low = 0.0 if right == 0 else center - half
     high = 1.0 if right == n else center + half
     return Interval(share, low, high)
+
+
+def mean(
+    values: Sequence[float], *, seed: int, confidence: float = 0.95, resamples: int = 10_000
+) -> Interval:
+    """The mean of the values with the percentile bootstrap interval over problems.
+
+    For what is not right or wrong, such as the chance to be right over many draws; else ``wilson``.
+
+    Args:
+        values: One number per problem, ``[N]``.
+        seed: Of the resampling.
+        confidence: Between 0 and 1.
+        resamples: Number of bootstrap samples, at least 100.
+
+    Raises:
+        InputError: There is no value, one is not finite, or a setting is out of range.
+    """
+    numbers, _ = _pairs(values, values)
+    return _bootstrap(numbers, numbers, lambda x, _: x, seed, confidence, resamples)
 
 
 def paired_difference(

@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+from specreward.embedded import EmbeddedPolicy
+
 
 def test_bad_records_of_a_data_file_are_warned_of_in_one_line(call, tmp_path):
     file = tmp_path / "mine.jsonl"
@@ -11,6 +15,32 @@ def test_bad_records_of_a_data_file_are_warned_of_in_one_line(call, tmp_path):
     assert done.exit_code == 0, done.stderr
     assert "1 complaint" in done.stderr
     assert "UserWarning" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["solve", "compare", "serve"])
+def test_a_draft_that_cannot_be_had_is_one_line(call, verb, tmp_path):
+    output = ("--strategy", "cot()", "--output", tmp_path / "run") if verb == "compare" else ()
+    for draft, said in [
+        ("embeded_draft('game24')", "did you mean 'embedded_draft'"),
+        ("embedded_draft('math')", "no embedded draft for the task 'math'"),
+        ("embedded_srm('game24')", "expected a languagemodel"),
+    ]:
+        done = call(verb, "game24", *output, "--draft", draft)
+        assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+        assert said in done.stderr
+
+
+def test_the_draft_is_among_the_models_of_a_comparison(call, tmp_path):
+    def compare(*draft):
+        words = ("compare", "toy", "--models", "toy", "-s", "cot()", "--limit", 2)
+        return call(*words, "-o", tmp_path / "run", *draft)
+
+    draft = EmbeddedPolicy("game24")
+    assert compare("--draft", "embedded_policy('game24')").exit_code == 0
+    asked = json.loads((tmp_path / "run/command.json").read_text())
+    assert asked["problems"]["models"] == ["toy-lm", draft.name, "toy-srm"]
+    assert draft.name in (tmp_path / "run/report.html").read_text()
+    assert compare().exit_code == 2, "other models are another comparison"
 
 
 def test_a_folder_of_one_reward_model_is_not_that_of_another(call, tmp_path):

@@ -1,11 +1,12 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from specreward.errors import EngineError, InputError
 from specreward.generate.policy import TaskPolicy
 from specreward.testing import ScriptedLanguageModel, ToyLanguageModel, ToyTask
-from specreward.types import Completion, Path, Problem, Step
+from specreward.types import Completion, Path, Problem, Step, StepLikelihood
 
 TASK = ToyTask(depth=4)
 
@@ -139,6 +140,90 @@ def test_no_paths_are_no_work():
     lm = Recorded()
     assert extend(TaskPolicy(lm, task=TASK), [], 3, until="end") == []
     assert lm.calls == []
+
+
+# ------------------------------------------------------------------------------ token ids
+
+
+class Tokens(Recorded):
+    """The toy language model with a token for each letter, and a list of what it scores."""
+
+    def __init__(self, task=TASK):
+        super().__init__(task)
+        self.scored = []
+
+    def tokenizer(self):
+        return "letters"
+
+    async def complete(self, prompts, seeds, sampling):
+        found = await super().complete(prompts, seeds, sampling)
+        return [replace(one, ids=(ord(one.text),)) for one in found]
+
+    async def token_logprobs(self, prompts, ids, temperature):
+        self.scored.append((tuple(prompts), tuple(ids), temperature))
+        texts = [(p, chr(own[0])) for p, own in zip(prompts, ids, strict=True)]
+        laws = await self.lm.logprobs(texts)
+        return [replace(one, value=one.value / temperature) for one in laws]
+
+
+def likelihood(policy, paths, temperature=1.0):
+    return asyncio.run(policy.likelihood(paths, temperature=temperature))
+
+
+def test_a_step_has_the_ids_of_its_completion():
+    policy = TaskPolicy(Tokens(), task=TASK)
+    [grown] = extend(policy, [root()], 3, until="end")
+    for path in grown:
+        assert [step.ids for step in path.steps] == [(ord(step.text),) for step in path.steps]
+    [[bare]] = extend(TaskPolicy(Recorded(), task=TASK), [root()], 1)
+    assert bare.steps[0].ids == ()
+    assert bare == extend(policy, [root()], 1)[0][0], "ids make no other step"
+
+
+def test_the_likelihood_of_a_step_is_that_of_its_ids_after_the_prompt_of_its_parent():
+    lm = Tokens()
+    policy = TaskPolicy(lm, task=TASK)
+    assert isinstance(policy, StepLikelihood)
+    assert policy.tokenizer() == "letters"
+    [grown] = extend(policy, [root("a")], 2, temperature=1.0)
+    [further] = extend(policy, [path for path in grown if path.open][:1], 2, temperature=1.0)
+    found = likelihood(policy, [*grown, *further])
+    assert found == [pytest.approx(path.steps[-1].logprob) for path in [*grown, *further]]
+    [(prompts, ids, temperature)] = lm.scored
+    assert prompts[:2] == ("spell a|",) * 2
+    assert prompts[2] == f"spell a|{further[0].steps[0].text}"
+    assert ids == tuple((ord(path.steps[-1].text),) for path in [*grown, *further])
+    assert temperature == 1.0
+    assert likelihood(policy, grown, 0.5) == [2 * value for value in found[:2]]
+
+
+def test_what_has_no_likelihood_is_refused():
+    policy = TaskPolicy(Tokens(), task=TASK)
+    [[path]] = extend(policy, [root()], 1)
+    for bad in (root(), root().then(Step("a"))):
+        with pytest.raises(InputError, match="a last step with token ids, got none"):
+            likelihood(policy, [path, bad])
+    for temperature in (0.0, -1.0, float("nan")):
+        with pytest.raises(InputError, match="temperature: expected a finite number above 0"):
+            likelihood(policy, [path], temperature)
+    bare = TaskPolicy(Recorded(), task=TASK)
+    with pytest.raises(InputError, match="an engine that gives token ids"):
+        likelihood(bare, [path])
+    with pytest.raises(InputError, match="an engine that gives token ids"):
+        bare.tokenizer()
+    assert likelihood(policy, []) == []
+    assert policy.lm.scored == []
+
+
+def test_an_engine_that_loses_scores_is_found_out():
+    class Forgetful(Tokens):
+        async def token_logprobs(self, prompts, ids, temperature):
+            return (await super().token_logprobs(prompts, ids, temperature))[:1]
+
+    policy = TaskPolicy(Forgetful(), task=TASK)
+    [grown] = extend(policy, [root()], 2)
+    with pytest.raises(EngineError, match="recorded: expected 2 scores, got 1"):
+        likelihood(policy, grown)
 
 
 def test_an_engine_that_loses_completions_is_found_out():

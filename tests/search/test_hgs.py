@@ -20,7 +20,9 @@ DYING = {"a": 0.9, "b": 0.6, "aa": 0.05, "ab": 0.02, "ba": 0.7, "bb": 0.3}
 
 def letters(seed, depth, count=3):
     """All words up to a length with random rewards; those of full length are final."""
-    words = ["".join(word) for k in range(1, depth + 1) for word in product("abc"[:count], repeat=k)]
+    words = [
+        "".join(word) for k in range(1, depth + 1) for word in product("abc"[:count], repeat=k)
+    ]
     return {word: uniform(seed, word) for word in words}, {w for w in words if len(w) == depth}
 
 
@@ -67,8 +69,8 @@ def test_takes_the_best_neutral_step_where_none_is_positive(plant):
 
 def test_draws_again_until_a_step_is_positive(plant):
     # One child at a time: a is neutral, b positive, c is never drawn.
-    rewards = {"a": 0.3, "b": 0.6, "c": 0.9, "ba": 0.8}
-    tree = plant(rewards, final={"ba"}, depth=2)
+    rewards = {"a": 0.3, "b": 0.6, "c": 0.9, "aa": 0.8, "ba": 0.8}
+    tree = plant(rewards, final={"aa", "ba"}, depth=2)
     tree.run(HGS(1, tries=3))
     assert [(call.paths, call.start) for call in tree.policy.calls] == [
         (((),), 0),
@@ -76,8 +78,7 @@ def test_draws_again_until_a_step_is_positive(plant):
         ((("b",),), 0),
     ]
     tree.run(HGS(1, tries=3, positive=0.3))
-    assert tree.levels[0] == tree.levels[1][:0] + [""]
-    assert [call.paths[0] for call in tree.policy.calls][1] == ("a",)
+    assert tree.extended == ["", "a"]
 
 
 def test_a_child_drawn_again_is_judged_once(plant):
@@ -205,7 +206,10 @@ def test_text():
         ({"backtracks": -1}, "hgs backtracks: expected an integer"),
         ({"positive": "good"}, "hgs positive: expected a finite number"),
         ({"negative": float("nan")}, "hgs negative: expected a finite number"),
-        ({"negative": 0.6}, r"hgs negative: expected at most the value of positive \(0.5\), got 0.6"),
+        (
+            {"negative": 0.6},
+            r"hgs negative: expected at most the value of positive \(0.5\), got 0.6",
+        ),
         ({"temperature": -1}, "hgs temperature: expected a finite number"),
         ({"verify": None}, "hgs verify: expected an object"),
         ({"depth": 0}, "hgs depth: expected an integer"),

@@ -51,10 +51,10 @@ def elected(strategy, answers=ANSWERS):
 
 def multinomial(n):
     """Counts of the four symbols and their chances."""
-    for counts in itertools.product(range(n + 1), repeat=4):
-        if sum(counts) == n:
-            ways = math.factorial(n) / math.prod([math.factorial(c) for c in counts])
-            yield counts, ways * math.prod([p**c for p, c in zip(SHARES, counts, strict=True)])
+    for bars in itertools.combinations(range(n + 3), 3):
+        counts = [right - left - 1 for left, right in itertools.pairwise([-1, *bars, n + 3])]
+        ways = math.factorial(n) / math.prod([math.factorial(c) for c in counts])
+        yield counts, ways * math.prod([p**c for p, c in zip(SHARES, counts, strict=True)])
 
 
 def wins(n, weights, answers):

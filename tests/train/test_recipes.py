@@ -11,19 +11,22 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from specreward.embedded import embedded_models, embedded_tasks  # noqa: E402
+from specreward.embedded import embedded_draft, embedded_models, embedded_tasks  # noqa: E402
+from specreward.generate.embedded import EmbeddedLanguageModel  # noqa: E402
 from specreward.tasks import blocksworld_text, game24_text  # noqa: E402
 from specreward.tasks.blocks import Goal, State, distance  # noqa: E402
 from specreward.tasks.blocksworld import Blocksworld  # noqa: E402
 from specreward.tasks.countdown import canonical_numbers, solvable  # noqa: E402
 from specreward.tasks.game24 import Game24  # noqa: E402
 from specreward.train.blocks_graph import BlocksGraph  # noqa: E402
+from specreward.train.decoder import Decoder  # noqa: E402
 from specreward.train.rollouts import Labelled, write_pool  # noqa: E402
 from specreward.types import Path, Step  # noqa: E402
 
 pytestmark = pytest.mark.train
 
 POLICIES = ("arithmetic", "blocksworld", "game24")
+DRAFTS = ("blocksworld", "game24")
 ACTIONS = ("pick-up", "put-down", "stack", "unstack")
 
 
@@ -40,8 +43,9 @@ def recipe(monkeypatch):
         module = importlib.import_module(name)
         shape = replace(module.SHAPE, width=8, layers=1, heads=2, hidden=8)
         monkeypatch.setattr(module, "SHAPE", shape)
-        if name.startswith("blocksworld"):
-            monkeypatch.setattr(module, "BLOCKS", 3)
+        if name.startswith("blocksworld"):  # a draft learns what the policy's recipe says
+            source = name.replace("draft", "policy")
+            monkeypatch.setattr(importlib.import_module(source), "BLOCKS", 3)
         return module
 
     return load
@@ -87,6 +91,47 @@ def test_a_policy_is_trained_and_packaged(recipe, tmp_path, task):
     with pytest.raises(SystemExit, match="expected a reward model in"):
         export(task, "srm", tmp_path / "run", tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("task", DRAFTS)
+def test_a_draft_is_trained_and_packaged(recipe, tmp_path, task):
+    words = ["--out", str(tmp_path / "run"), "--steps", "2", "--rows", "4"]
+    recipe(f"{task}_draft").main(words)
+    export(task, "draft", tmp_path / "run", tmp_path / f"{task}-draft")
+    card = (tmp_path / f"{task}-draft/card.md").read_text()
+    assert card.startswith(f"# {task}-draft\n\nEmbedded ")
+    assert "draft: a fifth of the policy" in card
+    assert f"`recipes/{task}_draft.py`" in card
+    assert "| kind | policy |" in card
+    draft = embedded_draft(task, folder=tmp_path)
+    assert draft.name.startswith(f"{task}-draft@")
+    run_policy(recipe, task, tmp_path / "p")
+    export(task, "policy", tmp_path / "p", tmp_path / f"{task}-policy")
+    policy = EmbeddedLanguageModel.load(tmp_path / f"{task}-policy")
+    assert draft.tokenizer() == policy.tokenizer()
+
+
+@pytest.mark.parametrize("task", DRAFTS)
+def test_a_draft_is_a_fifth_of_its_policy(task):
+    draft, policy = (
+        importlib.import_module(f"{task}_{kind}").SHAPE for kind in ("draft", "policy")
+    )
+    sizes = [sum(p.numel() for p in Decoder(shape).parameters()) for shape in (draft, policy)]
+    assert 0.15 < sizes[0] / sizes[1] < 0.25
+    assert draft.vocabulary == draft.outputs == policy.vocabulary
+
+
+@pytest.mark.parametrize("task", DRAFTS)
+def test_a_draft_learns_no_verdicts(recipe, tmp_path, task, monkeypatch):
+    module, draft = importlib.import_module(f"{task}_policy"), recipe(f"{task}_draft")
+    rows = []
+    collate = module.collate
+    monkeypatch.setattr(module, "collate", lambda made: rows.extend(made) or collate(made))
+    draft.main(["--out", str(tmp_path), "--steps", "3", "--rows", "4"])
+    words = [module.WORDS.decode(row.tokens).split() for row in rows]
+    assert len(words) == 12
+    assert not {"value", "good", "bad", "sure", "likely", "impossible"} & set().union(*words)
+    assert sum(len(row.targets) for row in rows) > 50
 
 
 @pytest.mark.parametrize(

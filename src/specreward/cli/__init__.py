@@ -3,6 +3,7 @@
 solve      search for the answer of a problem, the tree shown as it grows
 compare    strategies on the same problems: table, summary, report; goes on where it was stopped
 demo       self-evaluation against the reward model on two tasks, in less than a minute
+curve      accuracy for every number of paths, from one run
 tree       the tree of a problem of a finished or running comparison
 serve      searches behind an OpenAI-compatible interface
 generate   problems of a task as JSON lines
@@ -18,6 +19,7 @@ import typer
 from specreward.cli import (
     cite,
     compare,
+    curve,
     demo,
     generate,
     guard,
@@ -46,6 +48,7 @@ def _built() -> typer.Typer:
         ("solve", guard.guarded(solve.solve)),
         ("compare", guard.guarded(compare.compare)),
         ("demo", guard.guarded(demo.demo)),
+        ("curve", guard.guarded(curve.curves)),
         ("tree", guard.guarded(tree.tree)),
         ("serve", guard.guarded(serve.serve)),
         ("generate", guard.guarded(generate.generate)),

@@ -2,7 +2,8 @@
 
 A point carries its number, which the table beside it carries too, so that the color alone says
 nothing. The bar through it is the 95 % interval of the accuracy; the dashed line is the front: no
-other point is cheaper and at least as accurate.
+other point is cheaper and at least as accurate. ``lines`` draws the same with some points for each
+of a few names, joined in order.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from html import escape
 from specreward.report.three_e import on_front
 from specreward.stats import Interval
 
-__all__ = ["Point", "chart"]
+__all__ = ["Point", "Series", "chart", "lines"]
 
 WIDTH, HEIGHT = 560, 360
 LEFT, RIGHT, TOP, BOTTOM = 52, 18, 16, 46
@@ -32,6 +33,14 @@ class Point:
     accuracy: Interval
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One name with its points: (cost above 0, accuracy), in the order in which they are joined."""
+
+    name: str
+    points: Sequence[tuple[float, Interval]]
+
+
 def chart(points: Sequence[Point], axis: str) -> str:
     """The drawing as an SVG element.
 
@@ -46,6 +55,42 @@ def chart(points: Sequence[Point], axis: str) -> str:
     low, high = _span([point.cost for _, point in shown])
     parts = [*_grid(low, high, axis), _front([point for _, point in shown], low, high)]
     parts += [_mark(i, point, low, high) for i, point in shown]
+    title = f"Accuracy against {axis}"
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
+    )
+
+
+def lines(series: Sequence[Series], axis: str) -> str:
+    """The drawing of some curves as an SVG element.
+
+    Args:
+        series: Numbered from 1 in this order, at the last point of each; at least one point in all.
+        axis: What the cost is.
+    """
+    low, high = _span([cost for one in series for cost, _ in one.points])
+    parts = _grid(low, high, axis)
+    for i, one in enumerate(series):
+        way = " ".join([f"{_x(x, low, high):.1f},{_y(y.estimate):.1f}" for x, y in one.points])
+        parts.append(f'<g class="c{i % COLORS}"><polyline class="way" points="{way}"/>')
+        # One beside the other, so that the bars of curves that lie close can be told apart.
+        aside = 3.0 * (i - (len(series) - 1) / 2)
+        for cost, accuracy in one.points:
+            x, ends = _x(cost, low, high) + aside, (_y(accuracy.high), _y(accuracy.low))
+            about = f"{one.name}: {accuracy.estimate:.1%} at {short(cost)}"
+            parts.append(
+                f"<g><title>{escape(about)}</title>"
+                f'<line class="bar" x1="{x:.1f}" x2="{x:.1f}" y1="{ends[0]:.1f}" y2="{ends[1]:.1f}"'
+                f'/><circle cx="{x - aside:.1f}" cy="{_y(accuracy.estimate):.1f}" r="3.5"/></g>'
+            )
+        parts.append("</g>")
+    parts += [
+        _mark(
+            i, Point(name=one.name, cost=one.points[-1][0], accuracy=one.points[-1][1]), low, high
+        )
+        for i, one in enumerate(series)
+    ]
     title = f"Accuracy against {axis}"
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'

@@ -33,7 +33,7 @@ from specreward.search.expand import conclude, deepest, draw, take
 from specreward.search.pick import Highest, Pick
 from specreward.search.potentials import PARTICLES, Potential, RewardOdds
 from specreward.search.resampling import Multinomial, Resampler
-from specreward.types import Judgement, Models, Path, Problem, Result, Siblings
+from specreward.types import Candidate, Judgement, Models, Path, Problem, Result, Siblings
 from specreward.verify.scored import RewardScores
 
 __all__ = ["Particle", "Particles"]

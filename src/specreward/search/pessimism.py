@@ -22,6 +22,7 @@ is 0.2. Paths that did not finish are no draws of the policy here: lam is taken 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -144,7 +145,8 @@ class Pessimism:
         found = taken(candidates, models)
         if found is not None or not candidates:
             return found
-        scores = [candidate.score for candidate in candidates]
-        chances = pessimistic(scores, self.reward_temperature)
+        counts = Counter(candidates)
+        scores = [candidate.score for candidate in counts]
+        chances = pessimistic(scores, self.reward_temperature, list(counts.values()))
         problem = candidates[0].path.problem
-        return candidates[choose(chances, models.seed, "pessimism", problem.id, "pick")]
+        return list(counts)[choose(chances, models.seed, "pessimism", problem.id, "pick")]

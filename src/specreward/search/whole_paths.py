@@ -13,6 +13,7 @@ finished paths among n draws is binomial.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -125,6 +126,7 @@ def soft_pick(
     """
     if not candidates:
         return None
-    chances = tilted([candidate.score for candidate in candidates], beta_inv)
+    counts = Counter(candidates)
+    chances = tilted([each.score for each in counts], beta_inv, list(counts.values()))
     problem = candidates[0].path.problem
-    return candidates[choose(chances, models.seed, name, problem.id, "pick")]
+    return list(counts)[choose(chances, models.seed, name, problem.id, "pick")]

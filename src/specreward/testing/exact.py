@@ -18,6 +18,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import combinations_with_replacement
 from typing import Literal, TypeVar, final
 
@@ -243,9 +244,8 @@ class ExactPolicy:
         if not rolling():
             places = range(start, start + n)
             return [ways[choose(chances, self.seed, *key, i)][0] for i in places]
-        draws = list(combinations_with_replacement(range(len(ways)), n))
-        one = choose([_multinomial(draw, chances) for draw in draws], self.seed, *key)
-        return [ways[at][0] for at in draws[one]]
+        draws, weights = _multisets(tuple(chances), n)
+        return [ways[at][0] for at in draws[choose(weights, self.seed, *key)]]
 
     def _ways(
         self, path: Path, until: Literal["step", "end"], temperature: float
@@ -259,6 +259,13 @@ class ExactPolicy:
                 else:
                     for longer, rest in self._ways(grown, until, temperature):
                         yield longer, chance * rest
+
+
+@lru_cache(maxsize=256)
+def _multisets(chances: tuple[float, ...], n: int) -> tuple[list[tuple[int, ...]], list[float]]:
+    """What ``n`` samples can be, their order apart, with the probability of each."""
+    draws = list(combinations_with_replacement(range(len(chances)), n))
+    return draws, [_multinomial(draw, chances) for draw in draws]
 
 
 def _multinomial(draw: Sequence[int], chances: Sequence[float]) -> float:

@@ -20,12 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from typing import ClassVar, Protocol, final
 
 from specreward.checks import positive, whole
 from specreward.reward.solutions import Solution, read_path
-from specreward.seeds import derive, uniform
+from specreward.seeds import choose, derive, uniform
 from specreward.types import Path
 
 __all__ = [
@@ -73,10 +74,6 @@ class Duel(Protocol):
         ...
 
 
-def _shuffled(n: int, draw: int, *parts: object) -> list[int]:
-    return sorted(range(n), key=lambda place: uniform(draw, *parts, place))
-
-
 @final
 @dataclass(frozen=True, kw_only=True)
 class RoundRobin:
@@ -120,7 +117,7 @@ class Elo:
         ratings = [0.0] * n
         for order in range(self.orders):
             own = [0.0] * n
-            for game in _shuffled(len(pairs), draw, "elo", order):
+            for game in sorted(range(len(pairs)), key=partial(uniform, draw, "elo", order)):
                 i, j = pairs[game]
                 moved = self.k * (results[game] - _expected(own[i], own[j]))
                 own[i] += moved
@@ -136,13 +133,18 @@ def _expected(one: float, other: float) -> float:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Knockout:
-    """Winners go on until one is left: n - 1 comparisons; the odd one has a bye, ties are drawn."""
+    """Winners go on until one is left: n - 1 comparisons; ties are drawn.
+
+    An odd one has a bye, and nobody has two in a row. If the better of two wins with chance a, the
+    best of n = 2^k wins with a^k.
+    """
 
     __cite__: ClassVar[str] = REWARD_REASONING
 
     async def __call__(self, n: int, play: Play, draw: int) -> list[float]:
         """As the protocol."""
-        alive = _shuffled(n, draw, "bracket")
+        left = list(range(n))
+        alive = [left.pop(choose([1.0] * len(left), draw, "bracket", k)) for k in range(n)]
         out: list[list[int]] = []
         while len(alive) > 1:
             pairs = list(zip(alive[::2], alive[1::2], strict=False))
@@ -154,7 +156,7 @@ class Knockout:
                 won.append(i if first else j)
                 lost.append(j if first else i)
             out.append(lost)
-            alive = won + bye
+            alive = bye + won
         scores, below = [0.0] * n, 0
         for together in [*out, alive]:
             for place in together:

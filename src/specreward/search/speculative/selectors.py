@@ -15,8 +15,8 @@ to be a uniformly drawn one of those kept:
 a polynomial in t, which Gauss-Legendre quadrature integrates without error.
 
 In proportion: C. Verdun et al. (2025), arXiv 2505.03156. Rejection after a Poisson number of draws:
-SPECS (M. Cemri et al., 2025), arXiv 2506.15733, as we read it. Margin: A. Huang et al. (2025), "Is Best-of-N the
-Best of Them?", arXiv 2503.21878, where lam makes the mean weight 1.
+M. Cemri et al. (2025), arXiv 2506.15733 (SPECS), as we read it. Margin: A. Huang et al. (2025), "Is
+Best-of-N the Best of Them?", arXiv 2503.21878, where lam makes the mean weight 1.
 
 Differs from the papers: all draws of a step are made in one call, so that rejection saves no draws;
 the margin is corrected by B/S where another model wrote the steps.
@@ -27,12 +27,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from math import exp, inf, lgamma, log
+from math import exp, lgamma, log
 from typing import ClassVar, Protocol, final
 
 from numpy.polynomial.legendre import leggauss
 
 from specreward.checks import positive
+from specreward.search.chances import pessimistic
 from specreward.search.speculative.citations import PESSIMISM, SOFT_BEST_OF_N, SPECS_PAPER
 from specreward.search.speculative.pool import Pool, log_sum
 from specreward.seeds import choose
@@ -45,7 +46,6 @@ __all__ = [
     "Selector",
     "TheBest",
     "first_kept",
-    "margin_weights",
 ]
 
 TAIL = 1e-12
@@ -195,28 +195,6 @@ class PoissonRejection:
         return _rejection(pool, self.bound)
 
 
-def margin_weights(
-    rewards: Sequence[float], masses: Sequence[float], reward_temperature: float
-) -> list[float]:
-    """``max(0, (r - lam) / reward_temperature)`` with lam so that their mean is 1, ``[C]``.
-
-    Args:
-        rewards: ``[C]``.
-        masses: Weights of the mean, ``[C]``, at least 0, not all 0.
-        reward_temperature: Above 0; small takes the best alone, large weighs all alike.
-    """
-    whole = sum(masses)
-    order = sorted(range(len(rewards)), key=lambda place: -rewards[place])
-    mass = moment = 0.0
-    level = -inf
-    for place in order:
-        if masses[place] > 0 and rewards[place] > level:  # still above the water
-            mass += masses[place]
-            moment += masses[place] * rewards[place]
-            level = (moment - reward_temperature * whole) / mass
-    return [max(0.0, (reward - level) / reward_temperature) for reward in rewards]
-
-
 @final
 @dataclass(frozen=True, kw_only=True)
 class ByMargin:
@@ -227,7 +205,7 @@ class ByMargin:
             alike. The block's weight says only whether B/S is asked for.
     """
 
-    reward_temperature: float = field(default=0.1, kw_only=False)
+    reward_temperature: float = field(default=0.2, kw_only=False)
 
     __cite__: ClassVar[str] = PESSIMISM
 
@@ -245,6 +223,4 @@ class ByMargin:
         masses = [count * exp(value - top) for count, value in pairs]
         rewards = [reward for reward in pool.rewards if reward is not None]
         assert len(rewards) == len(masses), "a block with a margin was not scored"
-        weights = margin_weights(rewards, masses, self.reward_temperature)
-        shares = [mass * weight for mass, weight in zip(masses, weights, strict=True)]
-        return [share / sum(shares) for share in shares]
+        return pessimistic(rewards, self.reward_temperature, masses)

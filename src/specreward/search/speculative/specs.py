@@ -1,10 +1,11 @@
 """SPECS: draft and target take turns by the reward of the prefix. Experimental: a reconstruction.
 
 M. Cemri, N. Rajaraman, R. Tiwari et al. (2025), "SPECS: Faster Test-Time Scaling through
-Speculative Drafts", arXiv 2506.15733. Neither the full text nor code was at hand. Known from the abstract, reviews and a paper that compares with it:
-blocks are scored by reward plus log-ratio, a rule (SUBSAMPLE) takes one or rejects all, another
-(CASCADE) names the writer of the next block by the reward of this one, the target writes first, and
-the theorem assumes a Poisson number of drafts. The rest is ours.
+Speculative Drafts", arXiv 2506.15733. Neither the full text nor code was at hand. Known from the
+abstract, reviews and a paper that compares with it: blocks are scored by reward plus log-ratio, a
+rule (SUBSAMPLE) takes one or rejects all, another (CASCADE) names the writer of the next block by
+the reward of this one, the target writes first, and the theorem assumes a Poisson number of drafts.
+The rest is ours.
 
     writer <- TARGET
     until the end:

@@ -9,10 +9,10 @@
         if its rule takes none: one more step of the last writer, as it is
         path <- path + step; finished paths are candidates, the memory says which others go on
 
-The grid of parts: J. Geuter, Y. Mroueh, D. Alvarez-Melis (2025), arXiv 2506.04118 (GSI); B. Liao et
-al. (2025), arXiv 2501.19324 (RSD); M. Cemri et al. (2025), arXiv 2506.15733; C. Verdun et al. (2025), arXiv
+J. Geuter, Y. Mroueh, D. Alvarez-Melis (2025), arXiv 2506.04118 (GSI); B. Liao et al. (2025), arXiv
+2501.19324 (RSD); M. Cemri et al. (2025), arXiv 2506.15733 (SPECS); C. Verdun et al. (2025), arXiv
 2505.03156 (soft best-of-n, a single writer). ``gsi``, ``rsd``, ``specs`` and ``srm_steps`` are
-points of it.
+points of the grid that these parts span.
 
 Differs from the papers: equal draws are scored once; dead steps weigh nothing and are not scored;
 every event is counted. Where all weights are zero the next writer has its turn, and after the last
