@@ -80,7 +80,7 @@ on this task; it is no general language model.
 
 POLICY_SCORES = """\
 The training loss above is the mean over the last stretch of the log, on problems that were made for
-each step and seen once. How often the policy solves problems, alone and in a search, depends on the
+each step and seen once. How often it solves problems, alone and in a search, depends on the
 strategy: `specreward compare` measures it."""
 
 

@@ -25,8 +25,11 @@ from specreward.search import (
     Highest,
     MaxReward,
     Never,
+    Particles,
+    RewardGrowth,
     ScoreReached,
     SelfConsistency,
+    Systematic,
     VoteDecided,
     WeightedVote,
 )
@@ -219,6 +222,12 @@ BAD = {
     "verify": [None, "scored", Threshold],
     "pick": [None, "highest", MaxReward],
     "stop": [None, "never", Never],
+    "m": [0, 1.5],
+    "budget": [0, 2.5],
+    "reward_temperature": [0.0, -1.0, float("nan")],
+    "reward_share": [-0.1, 1.1, "x"],
+    "potential": [None, "reward_odds", RewardGrowth],
+    "resampler": [None, "multinomial", Systematic],
 }
 
 

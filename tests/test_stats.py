@@ -9,6 +9,7 @@ from specreward.errors import InputError
 from specreward.stats import (
     accuracy_difference,
     mcnemar,
+    mean,
     paired_difference,
     paired_ratio,
     wilson,
@@ -214,3 +215,28 @@ def test_paired_tests_refuse_unequal_lengths():
         mcnemar([True], [True, False])
     with pytest.raises(InputError, match="got 0 and 0"):
         accuracy_difference([], [])
+
+
+# -------------------------------------------------------------------------- mean
+
+
+def test_mean_is_bootstrapped_over_problems():
+    values = [0.1, 0.4, 0.4, 0.9, 1.0, 0.0, 0.3, 0.5] * 10
+    found = mean(values, seed=1)
+    assert found.estimate == pytest.approx(0.45)
+    half = 1.96 * np.std(values) / math.sqrt(len(values))  # the normal interval is near at N = 80
+    assert (found.low, found.high) == pytest.approx((0.45 - half, 0.45 + half), abs=0.01)
+    assert mean(values, seed=1) == found != mean(values, seed=2)
+    wide = mean(values, seed=1, confidence=0.99)
+    assert wide.low < found.low < found.high < wide.high
+    assert mean(values, seed=1, resamples=100) != found
+
+
+def test_mean_of_one_problem_has_no_width():
+    assert mean([0.25], seed=0) == mean([0.25] * 5, seed=3)
+
+
+@pytest.mark.parametrize("values", [[], [math.nan], [0.1, math.inf]])
+def test_mean_of_nothing_is_refused(values):
+    with pytest.raises(InputError, match="expected"):
+        mean(values, seed=0)

@@ -126,6 +126,10 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "chains": "specreward.search.speculative.memory:Chains",
         "keep_best": "specreward.search.speculative.memory:KeepBest",
     },
+    "branching": {
+        "judge_agrees": "specreward.search.branching:JudgeAgrees",
+        "samples_agree": "specreward.search.branching:SamplesAgree",
+    },
     "block": {"block": "specreward.search.speculative.writing:Block"},
     "stopping": {
         "never": "specreward.search.stopping:Never",

@@ -6,10 +6,10 @@ from itertools import combinations_with_replacement, product
 import pytest
 
 from specreward.errors import InputError
-from specreward.search import BFS, ChainInTree, Highest, MaxReward
+from specreward.search import BFS, ChainInTree, Highest, JudgeAgrees, MaxReward, SamplesAgree
 from specreward.seeds import uniform
 from specreward.spec import name_of, parse
-from specreward.testing import check_strategy, toy_models
+from specreward.testing import ScriptedLanguageModel, check_strategy, toy_models
 from specreward.testing.contract import search
 from specreward.testing.exact import ExactPolicy, ExactReward, ExactTask, law, total_variation
 from specreward.types import Models, Problem, Step, Trace
@@ -76,7 +76,7 @@ def test_the_tree_shows_the_chain(plant):
 
 def test_a_fork_is_filled_up(plant):
     tree = plant({"a": 0.1, "b": 0.2, "c": 0.9, "ca": 0.5}, final={"ca"}, depth=2)
-    tree.run(ChainInTree(1, n=3, probes=2, agreement=0.6))
+    tree.run(ChainInTree(1, n=3, branching=SamplesAgree(0.6, probes=2)))
     assert [(call.n, call.start) for call in tree.policy.calls] == [(2, 0), (1, 2), (2, 0)]
     assert tree.extended == ["", "", "c"]
 
@@ -85,9 +85,9 @@ def test_the_share_must_reach_the_agreement(plant):
     policy_steps = {"a": 0.1, "aa": 0.5, "b": 0.9, "ba": 0.5}
     tree = plant(policy_steps, final={"aa", "ba"}, depth=2)
     tree.policy.steps[()][:] = [Step("a", 1), Step("a", 1), Step("b", 1)]
-    tree.run(ChainInTree(1, agreement=2 / 3))
+    tree.run(ChainInTree(1, branching=SamplesAgree(2 / 3)))
     assert tree.extended == ["", "a"]
-    tree.run(ChainInTree(1, agreement=0.67))
+    tree.run(ChainInTree(1, branching=SamplesAgree(0.67)))
     assert tree.extended == ["", "b"]
 
 
@@ -107,11 +107,11 @@ def test_a_chain_that_is_not_finished_at_the_limit_gives_nothing(plant):
     assert (result.best, result.ended) == (None, "exhausted")
 
 
-@pytest.mark.parametrize("fields", [{"agreement": 0.0}, {"probes": 1, "agreement": 1.0}])
-def test_without_a_fork_one_path_and_one_score(plant, fields):
+@pytest.mark.parametrize("branching", [SamplesAgree(0.0), SamplesAgree(1.0, probes=1)])
+def test_without_a_fork_one_path_and_one_score(plant, branching):
     rewards, final = full_tree(0, 4)
     tree = plant(rewards, final=final, depth=4)
-    result = tree.run(ChainInTree(5, **fields))
+    result = tree.run(ChainInTree(5, branching=branching))
     assert tree.extended == ["", "a", "aa", "aaa"]
     assert tree.reward.calls == [[tuple("aaaa")]]
     assert len(result.candidates) == 1
@@ -152,7 +152,7 @@ def formula(k, agreement):
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
 @pytest.mark.parametrize("agreement", [0.0, 0.49, 0.66, 1.0])
 def test_exact_law_of_one_step(k, agreement):
-    found = exact(ChainInTree(n=k, probes=k, agreement=agreement, temperature=1.0))
+    found = exact(ChainInTree(n=k, branching=SamplesAgree(agreement, probes=k), temperature=1.0))
     assert total_variation(found, formula(k, agreement)) < 1e-12
 
 
@@ -185,8 +185,7 @@ def test_saves_scores_on_the_toy_task():
 FLIPS = {
     "width": 1,
     "n": 5,
-    "probes": 2,
-    "agreement": 0.6,
+    "branching": SamplesAgree(0.8, probes=2),
     "temperature": 0.2,
     "verify": Threshold(0.8, of=RewardScores(), keep=0),
     "depth": 2,
@@ -208,13 +207,14 @@ def observe(strategy):
 
 @pytest.mark.parametrize("name", FLIPS)
 def test_every_field_makes_a_difference(name):
-    base = ChainInTree(solutions=1 if name == "solutions" else 0, agreement=0.8)
+    base = ChainInTree(solutions=1 if name == "solutions" else 0, branching=SamplesAgree(0.8))
     assert observe(replace(base, **{name: FLIPS[name]})) != observe(base)
 
 
 def test_text():
-    strategy = ChainInTree(3, n=5, probes=5, agreement=0.79, pick=Highest())
-    assert name_of(strategy) == "chain_in_tree(width=3, n=5, probes=5, agreement=0.79)"
+    strategy = ChainInTree(3, n=5, branching=SamplesAgree(0.79, probes=5), pick=Highest())
+    text = "chain_in_tree(width=3, n=5, branching=samples_agree(least=0.79, probes=5))"
+    assert name_of(strategy) == text
     assert parse(name_of(strategy)) == strategy
 
 
@@ -223,10 +223,9 @@ def test_text():
     [
         ("width", 0),
         ("n", 0),
-        ("probes", 0),
-        ("probes", 4),
-        ("agreement", 1.1),
-        ("agreement", -0.1),
+        ("n", 2),
+        ("branching", None),
+        ("branching", SamplesAgree),
         ("temperature", -1),
         ("verify", None),
         ("depth", 0),
@@ -237,3 +236,69 @@ def test_text():
 def test_bad_input(name, value):
     with pytest.raises(InputError, match=f"chain_in_tree {name}: expected .*, got"):
         ChainInTree(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("part", "fields", "says"),
+    [
+        (SamplesAgree, {"least": 1.1}, "samples_agree least: expected .*, got 1.1"),
+        (SamplesAgree, {"least": -0.1}, "samples_agree least: expected .*, got -0.1"),
+        (SamplesAgree, {"probes": 0}, "samples_agree probes: expected .*, got 0"),
+        (JudgeAgrees, {"least": 2}, "judge_agrees least: expected .*, got 2"),
+    ],
+)
+def test_bad_parts(part, fields, says):
+    with pytest.raises(InputError, match=says):
+        part(**fields)
+
+
+def with_judge(tree, good):
+    """A judge that gives P(good) for words; it is asked after a plain prompt."""
+    known = {}
+    for text, p in good.items():
+        prompt = f"good q|{text}"
+        known |= {(prompt, " good"): math.log(p), (prompt, " bad"): math.log(1 - p)}
+    judge = ScriptedLanguageModel({}, known=known)
+    tree.models = replace(tree.models, judge=judge)
+    return judge
+
+
+def test_a_step_that_the_judge_calls_good_needs_no_branching(plant, best):
+    rewards = {"a": 0.1, "b": 0.5, "ab": 0.3, "ac": 0.6, "acd": 0.7}
+    tree = plant(rewards, final={"acd"}, depth=3)
+    judge = with_judge(tree, {"a": 0.8, "ab": 0.6, "acd": 0.9})
+    result = tree.run(ChainInTree(1, n=2, branching=JudgeAgrees()))
+    # One sample each; ab is not good enough: a fork, filled up by one more sample.
+    assert [(call.n, call.start) for call in tree.policy.calls] == [(1, 0), (1, 0), (1, 1), (1, 0)]
+    assert tree.extended == ["", "a", "a", "ac"]
+    assert best(result) == "acd"
+    assert len(judge.scored) == 3
+    assert result.counts == {"chained steps": 2, "forks": 1}
+    assert result.expansions[0][1][0].details == {"good": pytest.approx(0.8)}
+    with_judge(tree, {"a": 0.8, "ab": 0.6})
+    tree.run(ChainInTree(1, n=2, branching=JudgeAgrees(0.6), depth=2))
+    assert tree.extended == ["", "a"]
+
+
+def test_a_judge_is_needed(plant):
+    tree = plant({"a": 0.5}, final={"a"})
+    with pytest.raises(InputError, match=r"expected a judge for judge_agrees\(\), got none"):
+        tree.run(ChainInTree(branching=JudgeAgrees()))
+
+
+def test_a_dead_sample_is_not_shown_to_the_judge(plant, best):
+    tree = plant({"x": 0.0, "a": 0.5}, final={"a"}, dead={"x"}, depth=1)
+    judge = with_judge(tree, {})
+    assert best(tree.run(ChainInTree(n=2, branching=JudgeAgrees()))) == "a"
+    assert judge.scored == []
+
+
+def test_the_contract_with_a_judge():
+    check_strategy(ChainInTree(branching=JudgeAgrees()))
+
+
+@pytest.mark.parametrize("part", ["samples_agree()", "judge_agrees()"])
+def test_parts_are_cited(part):
+    assert "2509.25835" in parse(part).__cite__
+    with pytest.raises(InputError, match="expected a branching"):
+        parse("chain_in_tree(branching=scored())")

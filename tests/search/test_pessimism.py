@@ -1,7 +1,7 @@
 import asyncio
 import math
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from one_step import PROBLEM, P, R, answer, answers, mean, outcomes, toy
@@ -105,15 +105,13 @@ def test_the_bound_of_rewards_counts():
         toy(),
         lambda r: (r.counts["rewards above the bound"] > 0, r.counts["draws"], answer(r)),
     )
-    assert sum(p for (above, _, _), p in law.items() if above) == pytest.approx(
-        1 - sum(p for (above, _, _), p in law.items() if not above)
-    )
     assert law[True, 2, "d"] == pytest.approx(0.1)  # drawn second, accepted for certain
+    assert (False, 2, "d") not in law
     wrong = dict.fromkeys(P, 0.0)  # the known slip: M from the highest reward drawn
     for first, p in P.items():
         for x, share in given_level(1, R[first] - 0.2, most=R[first]).items():
             wrong[x] += p * share
-    assert total_variation(wrong, answers(itp(1, 0.2), toy())) > 0.05
+    assert total_variation(wrong, answers(itp(1, 0.2), toy())) > 0.04
 
 
 def test_limits():
@@ -150,7 +148,7 @@ def test_more_draws_hack_best_of_n_but_not_pessimism():
     level = water_level(list(proxy.values()), 1 / 3, list(chances.values()))
     itp = [mean(given_level(n, level, chances, proxy), true) for n in draws]
     assert itp == pytest.approx([0.559, 0.580, 0.580, 0.580], abs=5.1e-4)
-    assert all(a <= b + 1e-12 for a, b in zip(itp, itp[1:], strict=False))
+    assert all(a <= b + 1e-12 for a, b in pairwise(itp))
     assert best[-1] < best[0]  # not monotone
 
 
@@ -177,7 +175,7 @@ def test_what_it_draws(plant, best):
     taken = result.counts["accepted draws"]
     assert result.counts["draws"] == (8 if taken else 9)
     cheap = tree.run(replace(strategy, fresh=False))
-    assert [(c.start, c.n) for c in tree.policy.calls][0] == (0, 4)
+    assert (tree.policy.calls[0].start, tree.policy.calls[0].n) == (0, 4)
     assert cheap.counts["draws"] == (4 if cheap.counts["accepted draws"] else 5)
     tree.run(Pessimism())
     call = tree.policy.calls[0]

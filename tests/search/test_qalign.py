@@ -182,7 +182,25 @@ def test_it_stays_where_a_proposal_is_refused_and_repeats_the_state(plant, spell
     assert all(call.until == "end" and call.temperature == 1.0 for call in tree.policy.calls)
     assert len(tree.reward.calls) == 2  # nothing is rewarded twice
     [judged] = [items[0] for _, items in result.expansions[2:3]]
-    assert (judged.kept, judged.details["chance"]) == (False, 0.0)
+    assert judged.kept is False
+    assert judged.details == {"reward": 0.2, "chance": pytest.approx(0.0, abs=1e-300)}
+
+
+def test_each_turn_has_draws_of_its_own(plant):
+    # Three steps each; a chance of one half where the chain stands high.
+    tree = plant({"a": 0, "ab": 0, "abc": 0.4, "abd": 0.6}, final={"abc", "abd"})
+    result = tree.run(QAlign(400, reward_temperature=0.2 / math.log(2)))
+    cuts = [parent.depth for parent, _ in result.expansions[1:]]
+    for depth in range(3):
+        assert cuts.count(depth) / 400 == pytest.approx(1 / 3, abs=0.08)
+    downhill = [
+        items[0].kept
+        for before, (_, items) in zip(result.candidates, result.expansions[1:], strict=False)
+        if (before.score, items[0].score) == (0.6, 0.4)
+    ]
+    assert len(downhill) > 60
+    assert sum(downhill) / len(downhill) == pytest.approx(0.5, abs=0.17)
+    assert [call.start for call in tree.policy.calls] == list(range(401))
 
 
 def test_a_vote_over_the_chain_counts_its_repeats(plant, best):
@@ -219,6 +237,16 @@ def test_a_cut_path_has_no_weight():
             ((), 2): 0.2 * 0.2,
         }
     )
+
+
+def test_until_there_is_an_answer_it_draws_from_the_root(plant, spelled):
+    tree = plant({"a": 0, "ab": 0, "c": 0.3}, final={"c"}, dead={"ab"})
+    # Drawn ab (dead), then c; then c stays, as no move leads to a path without an answer.
+    result = tree.run(QAlign(6))
+    assert spelled(result) == ["c"] * 6
+    assert [parent.depth for parent, _ in result.expansions] == [0] * 7
+    assert (result.counts["states without an answer"], result.counts["proposals"]) == (1, 5)
+    assert result.counts["accepted proposals"] == 2  # each second draw is c
 
 
 def test_a_budget_that_ends_leaves_the_chain_so_far(plant):

@@ -147,6 +147,22 @@ def test_nothing_is_drawn_after_the_first_accepted(plant, best, spelled):
     ]
 
 
+def test_each_draw_is_accepted_on_its_own(plant):
+    # Every chance is one half: over seeds and problems the number of draws is geometric.
+    tree = plant({"a": 0.5}, final={"a"})
+    for others in (
+        [(tree.problem, seed) for seed in range(400)],
+        [(replace(tree.problem, id=f"p{i}"), 0) for i in range(400)],
+    ):
+        counts = []
+        for problem, seed in others:
+            mine = replace(tree.models, seed=seed, trace=Trace())
+            result = asyncio.run(rejection(20, 2 * math.log(2))(problem, mine))
+            counts.append(result.counts["draws"])
+        for k in (1, 2, 3):
+            assert counts.count(k) / 400 == pytest.approx(0.5**k, abs=0.08)
+
+
 def test_after_n_rejections_the_next_path_is_the_answer(plant, best):
     tree = plant({"a": 0.0, "b": 0.1, "c": 0.2}, final={"a", "b", "c"})
     result = tree.run(rejection(5, 1e6, batch=4))

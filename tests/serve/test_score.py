@@ -21,6 +21,15 @@ from .serving import BFS, TASK, Values, Writer, service, serving, until
 RIGHT = TASK.target("apple")
 
 
+def test_the_reward_model_goes_by_its_own_name_alone():
+    engines = Engines(
+        policy=Writer(), reward=Values(), judge=Writer(name="judge"), draft=Writer(name="draft")
+    )
+    about = Service(task=TASK, engines=engines, strategies={"a": None})
+    assert about.reward_name == "toy-values"
+    assert about.priced_names == ["toy-writer", "judge", "draft", "toy-values"]
+
+
 class Grader:
     """Gives each step its length over ten; ``seen`` is what it read."""
 

@@ -17,14 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, final
+from typing import Any, ClassVar, Protocol, final, runtime_checkable
 
 from specreward.engines import Message, Sampling
 from specreward.errors import InputError
 from specreward.generate.retry import Failure
 from specreward.generate.token_law import NotGiven, Processed, Raw, TokenLaw
 
-__all__ = ["VLLM", "Dialect", "LlamaCpp", "Ollama", "OpenAIAPI", "SGLang"]
+__all__ = ["VLLM", "Dialect", "LlamaCpp", "Ollama", "OpenAIAPI", "SGLang", "TokenDialect"]
 
 Fields = dict[str, Any]
 """Part of a request's JSON."""
@@ -99,6 +99,24 @@ class Dialect(Protocol):
         Raises:
             InputError: The server gives none.
         """
+        ...
+
+
+@runtime_checkable
+class TokenDialect(Protocol):
+    """A dialect of a server that lists the ids of the tokens it writes, and rates given ones."""
+
+    @property
+    def tokenizer(self) -> str:
+        """Names the table of token ids; empty where ids are not to be asked for."""
+        ...
+
+    def listing(self) -> Fields:
+        """What a sampling request holds to have token ids listed."""
+        ...
+
+    def rating(self) -> Fields:
+        """What a request holds to have the tokens of its prompt rated."""
         ...
 
 
@@ -182,9 +200,13 @@ class VLLM:
 
     Args:
         logprobs: ``processed()`` for a server started with ``--logprobs-mode processed_logprobs``.
+        tokenizer: A name for the table of token ids, the same for all servers whose models share
+            it (you say so: nobody checks). With it, and on ``completions()``, token ids are asked
+            for, which takes vLLM 0.10.2 or newer.
     """
 
     logprobs: TokenLaw = Raw()
+    tokenizer: str = ""
 
     most_stops: ClassVar[int | None] = None
     many: ClassVar[bool] = True
@@ -208,6 +230,14 @@ class VLLM:
     def rates(self, *, messages: bool) -> Fields:
         """``echo``; of messages ``prompt_logprobs``."""
         return {"prompt_logprobs": 0} if messages else dict(_ECHO)
+
+    def listing(self) -> Fields:
+        """``return_token_ids``."""
+        return {"return_token_ids": True}
+
+    def rating(self) -> Fields:
+        """``prompt_logprobs``, which are the model's own in each mode of the server."""
+        return {"prompt_logprobs": 0}
 
 
 @final

@@ -4,6 +4,7 @@
                each request: attempts (retry.py) -> reply (replies.py) -> completions
     logprobs   one request for each text: the server rates it, nothing is sampled; or one for each
                token, where the server rates only what it writes (scoring.py)
+    token_logprobs   the same for given token ids, where the server takes them (token_scoring.py)
 
 Requests of one call are made at once, as many as ``concurrency`` lets through; the server merges
 them into its own batches. What came in before another request of the same call failed for good is
@@ -15,19 +16,23 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Protocol, TypeVar, final
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, final
 from urllib.parse import urlsplit
 
 from specreward.checks import number, positive, whole
 from specreward.engines import ChatPrompt, Completion, Sampling, Scored, Usage
 from specreward.errors import EngineError, InputError
 from specreward.generate.connection import Connection, Server, connected
-from specreward.generate.dialects import Dialect, Fields, OpenAIAPI
+from specreward.generate.dialects import Dialect, Fields, OpenAIAPI, TokenDialect
 from specreward.generate.replies import Reading
-from specreward.generate.retry import Backoff, GivenUp, Retry, persist
-from specreward.generate.routes import Chat, Route
+from specreward.generate.retry import Backoff, GivenUp, Retry
+from specreward.generate.routes import Chat, Completions, Route
 from specreward.generate.scoring import Forced, Rated
+from specreward.generate.token_ids import check_ids
+from specreward.generate.token_law import bent
+from specreward.generate.token_scoring import Given
+from specreward.generate.work import Request, Work
 from specreward.spec import name_of
 
 __all__ = ["OpenAI"]
@@ -139,8 +144,16 @@ class OpenAI:
                 ``done`` the completions that came in.
         """
         self._check(prompts, seeds, sampling)
-        logprobs = self.dialect.logprobs.fits(float(sampling.temperature))
-        read = Reading(dialect=self.dialect, route=self.route, sampling=sampling, logprobs=logprobs)
+        more, listing = self._more(), self._listing()
+        fits = self.dialect.logprobs.fits(float(sampling.temperature))
+        logprobs = fits and bent(more) is None  # else they are not of the law sampled from
+        read = Reading(
+            dialect=self.dialect,
+            route=self.route,
+            sampling=sampling,
+            logprobs=logprobs,
+            ids=bool(listing),
+        )
         requests = []
         for places in self._groups(prompts, sampling):
             prompt, n = prompts[places[0]], len(places)
@@ -152,7 +165,8 @@ class OpenAI:
                 **({"stop": list(sampling.stop)} if sampling.stop else {}),
                 **({"n": n} if n > 1 else {}),
                 **self.dialect.fields(sampling, logprobs=logprobs),
-                **self._more(),
+                **listing,
+                **more,
             }
             requests.append(self._request(places, prompt, fields, read))
         return await self._ask(requests)
@@ -175,7 +189,75 @@ class OpenAI:
         rate = self._forced if self.dialect.forces else self._rated
         return await self._ask([rate(place, *pair) for place, pair in enumerate(texts)])
 
+    def tokenizer(self) -> str:
+        """The table of token ids, as the dialect names it; see ``TokenModel``.
+
+        Raises:
+            InputError: The engine gives no token ids.
+        """
+        return self._token_dialect().tokenizer
+
+    async def token_logprobs(
+        self, prompts: Sequence[str], ids: Sequence[tuple[int, ...]], temperature: float
+    ) -> list[Scored]:
+        """Log-probability of the tokens after each prompt, ``[P]``; see ``TokenModel``.
+
+        At temperature 1 only: servers rate given tokens by the model's own law, whatever they do
+        with those they write.
+
+        Raises:
+            InputError: The engine gives no token ids, the law is another one, or an id cannot be.
+            MissingExtra: The ``openai`` library is not installed.
+            EngineError: As for ``complete``.
+        """
+        dialect, more = self._token_dialect(), self._more()
+        check_ids(self.name, prompts, ids, temperature)
+        if temperature != 1:
+            raise InputError(
+                f"expected temperature 1, got {temperature:g}: {name_of(dialect)} rates given "
+                "tokens by the model's own law, without the temperature, and a ratio of it to what "
+                "was sampled at another converges to a wrong law; sample at 1, or take "
+                "transformers(...)"
+            )
+        if (field := bent(more)) is not None:
+            raise InputError(
+                f"expected no {field!r} in extra: what is sampled under it has another law than "
+                "what the server rates; leave it out where ratios are asked for"
+            )
+        return await self._ask(
+            [
+                Given(
+                    places=(place,),
+                    prompt=str(prompt),
+                    ids=own,
+                    rating=dialect.rating(),
+                    extra=more,
+                )
+                for place, (prompt, own) in enumerate(zip(prompts, ids, strict=True))
+            ]
+        )
+
     # ------------------------------------------------------------------------------ requests
+
+    def _token_dialect(self) -> TokenDialect:
+        """The dialect, where token ids can be had."""
+        dialect = self.dialect
+        named = isinstance(dialect, TokenDialect) and bool(dialect.tokenizer)
+        if isinstance(dialect, TokenDialect) and named and isinstance(self.route, Completions):
+            return dialect
+        raise InputError(
+            f"expected an engine that gives token ids and scores them, got {self.name!r}: of the "
+            "servers only vLLM does, on plain text and with a name for its tokeniser: "
+            "openai(..., dialect=vllm(tokenizer='NAME'), route=completions()); transformers(...) "
+            "does by itself"
+        )
+
+    def _listing(self) -> Fields:
+        """What a request holds to have token ids listed; nothing where they cannot be had."""
+        dialect = self.dialect
+        if not isinstance(dialect, TokenDialect) or not dialect.tokenizer:
+            return {}
+        return dialect.listing() if isinstance(self.route, Completions) else {}
 
     def _request(
         self,
@@ -183,16 +265,16 @@ class OpenAI:
         prompt: str,
         fields: Fields,
         read: Callable[[Mapping[str, Any], int, float], list[T]],
-    ) -> _Request[T]:
-        return _Request(places=places, prompt=prompt, fields=fields, read=read, route=self.route)
+    ) -> Request[T]:
+        return Request(places=places, prompt=prompt, fields=fields, read=read, route=self.route)
 
-    def _rated(self, place: int, prompt: str, text: str) -> _Work[Scored]:
+    def _rated(self, place: int, prompt: str, text: str) -> Work[Scored]:
         """One request that has the text rated."""
         asked = self.route.scoring(prompt, text, self.dialect)
         fields = {**asked, "temperature": 0.0, **self._more()}
         return self._request((place,), prompt, fields, Rated(text=text))
 
-    def _forced(self, place: int, prompt: str, text: str) -> _Work[Scored]:
+    def _forced(self, place: int, prompt: str, text: str) -> Work[Scored]:
         """Requests for one token after another."""
         return Forced(
             places=(place,),
@@ -216,7 +298,7 @@ class OpenAI:
             for i in range(0, len(places), most)
         ]
 
-    async def _ask(self, requests: Sequence[_Work[T]]) -> list[T]:
+    async def _ask(self, requests: Sequence[Work[T]]) -> list[T]:
         """All answers in their places; if a request fails, an error with those of the others."""
         if not requests:
             return []
@@ -240,7 +322,7 @@ class OpenAI:
             raise EngineError(f"{first}{more}", first.retryable, wasted, done) from first
         return [done[place] for place in range(len(done))]
 
-    async def _answers(self, connection: Connection, one: _Work[T]) -> list[T]:
+    async def _answers(self, connection: Connection, one: Work[T]) -> list[T]:
         """The answers of one piece of work, after as many attempts as it takes."""
         try:
             return await one.answers(connection, self.model, self.retry)
@@ -304,61 +386,3 @@ class OpenAI:
 
 def _no_number(name: str) -> object:
     raise ValueError(f"{name} is no number in JSON")
-
-
-# ---------------------------------------------------------------------------------- mechanism
-
-
-class _Work(Protocol[T]):
-    """What brings the answers to some places of a call."""
-
-    @property
-    def places(self) -> tuple[int, ...]:
-        """The places of its answers in the call."""
-        ...
-
-    @property
-    def prompt(self) -> str:
-        """Named in an error."""
-        ...
-
-    async def answers(self, connection: Connection, model: str, retry: Retry) -> list[T]:
-        """The answers, in order.
-
-        Raises:
-            GivenUp: There are none; ``wasted`` is what was paid all the same.
-        """
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Request(Generic[T]):
-    """One request.
-
-    Args:
-        places: The places of its answers in the call.
-        prompt: Named in an error.
-        fields: What is sent.
-        read: The answers in a reply, from it, their number and the seconds that it took.
-        route: Where it goes.
-    """
-
-    places: tuple[int, ...]
-    prompt: str
-    fields: Fields
-    read: Callable[[Mapping[str, Any], int, float], list[T]]
-    route: Route
-
-    async def answers(self, connection: Connection, model: str, retry: Retry) -> list[T]:
-        """As ``_Work``; the first answer has what attempts before it cost."""
-        n = len(self.places)
-
-        async def attempt() -> list[T]:
-            reply, seconds = await connection.request(self.route, model, self.fields)
-            return self.read(reply, n, seconds)
-
-        answers: list[T]
-        answers, wasted = await persist(attempt, retry, connection.gate, n)
-        if wasted.calls:
-            answers[0] = replace(answers[0], wasted=wasted)
-        return answers

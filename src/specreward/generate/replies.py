@@ -26,6 +26,7 @@ __all__ = [
     "Token",
     "checked",
     "choices_of",
+    "ids_of",
     "load",
     "objects_of",
     "sum_of",
@@ -240,12 +241,14 @@ class Reading:
         route: Where a choice has its text.
         sampling: What was asked for.
         logprobs: Whether log-probabilities were.
+        ids: Whether token ids were.
     """
 
     dialect: Dialect
     route: Route
     sampling: Sampling
     logprobs: bool
+    ids: bool = False
 
     def __call__(self, reply: Mapping[str, Any], n: int, seconds: float) -> list[Completion]:
         """The completions in a reply to a request for ``n`` samples that took ``seconds``.
@@ -287,11 +290,19 @@ class Reading:
                 cached_tokens=0 if place else usage.cached_tokens,
                 finish=finish,
                 seconds=seconds / len(read),
+                ids=self._ids(choice, tokens) if self.ids else (),
             )
-            for place, ((text, _, logprob, finish), share) in enumerate(
-                zip(read, shares, strict=True)
+            for place, (choice, (text, tokens, logprob, finish), share) in enumerate(
+                zip(choices, read, shares, strict=True)
             )
         ]
+
+    def _ids(self, choice: Mapping[str, Any], tokens: Sequence[Token]) -> tuple[int, ...]:
+        """The ids of a completion's tokens; none where the server went on after a stop text."""
+        ids = ids_of(choice, "token_ids")
+        if self.logprobs and len(ids) != len(tokens):
+            raise Failure(f"expected {len(tokens)} token ids, as log-probabilities, got {len(ids)}")
+        return () if self._cut(str(self.route.text(choice)))[1] is not None else ids
 
     def _choice(
         self, choice: Mapping[str, Any]
@@ -339,6 +350,22 @@ class Reading:
         if "".join([token.text for token in tokens[:taken]])[:end] != text[:end]:
             return None  # tokens that are no whole characters cannot be told apart
         return sum_of(tokens[:taken])
+
+
+def ids_of(reply: Mapping[str, Any], name: str) -> tuple[int, ...]:
+    """A list of token ids.
+
+    Raises:
+        Failure: There is none.
+    """
+    ids = reply.get(name)
+    if not isinstance(ids, list) or not all(type(i) is int and i >= 0 for i in ids):
+        raise Failure(
+            f"expected a list of token ids as {name}, got {ids!r:.80}: vLLM gives them from 0.10.2 "
+            "on; leave out the dialect's tokenizer to do without",
+            retryable=False,
+        )
+    return tuple(ids)
 
 
 def choices_of(reply: Mapping[str, Any], n: int) -> list[Mapping[str, Any]]:

@@ -41,7 +41,7 @@ from specreward.generate.replies import (
 from specreward.generate.retry import Failure, GivenUp, Retry, persist
 from specreward.generate.routes import Address, Completions, Endpoint
 
-__all__ = ["Beside", "Forced", "Rated"]
+__all__ = ["Asking", "Beside", "Forced", "Rated"]
 
 R = TypeVar("R")
 
@@ -182,7 +182,7 @@ class Forced:
         Raises:
             GivenUp: A request failed for good; ``wasted`` has those before it too.
         """
-        asking = _Asking(connection, model, retry)
+        asking = Asking(connection, model, retry, _LACKING)
         try:
             begun = await self._begun(asking)
             before = await asking(_tokenize(begun), _pieces)
@@ -196,7 +196,7 @@ class Forced:
         paid = asking.paid
         return [Scored(value, paid.tokens, paid.cached_tokens, paid.seconds, wasted=asking.wasted)]
 
-    async def _begun(self, asking: _Asking) -> str:
+    async def _begun(self, asking: Asking) -> str:
         """The prompt in text: a conversation in the model's template, its last turn open."""
         if "messages" not in self.question:
             return str(self.question["prompt"])
@@ -224,7 +224,7 @@ class Forced:
 
         return read
 
-    async def _logprob(self, asking: _Asking, before: Sequence[_Piece], token: _Piece) -> float:
+    async def _logprob(self, asking: Asking, before: Sequence[_Piece], token: _Piece) -> float:
         """The log-probability of one token, nats."""
         fields = {
             **self.extra,
@@ -262,16 +262,23 @@ class Forced:
 
 
 @final
-class _Asking:
+class Asking:
     """Makes requests one after another.
+
+    Args:
+        connection: To the server.
+        model: Its name there.
+        retry: When to try again.
+        lacking: What to try where the server has no endpoint of its own for a request.
 
     Attributes:
         paid: What answers cost; no calls.
         wasted: What failed attempts before them cost.
     """
 
-    def __init__(self, connection: Connection, model: str, retry: Retry) -> None:
+    def __init__(self, connection: Connection, model: str, retry: Retry, lacking: str) -> None:
         self._connection = connection
+        self._lacking = lacking
         self._model = model
         self._retry = retry
         self.paid = Usage()
@@ -295,7 +302,7 @@ class _Asking:
 
         async def attempt() -> tuple[R, Usage]:
             reply, seconds = await self._connection.request(
-                endpoint, self._model, fields, "" if counted else _LACKING
+                endpoint, self._model, fields, "" if counted else self._lacking
             )
             usage = usage_of(reply) if counted else Usage()
             try:

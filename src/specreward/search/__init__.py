@@ -6,6 +6,7 @@ from specreward.search.beam import Beam
 from specreward.search.best_first import BestFirst
 from specreward.search.best_of_n import BestOfN
 from specreward.search.bfs import BFS
+from specreward.search.branching import Branching, JudgeAgrees, SamplesAgree
 from specreward.search.chain_in_tree import ChainInTree
 from specreward.search.chain_of_thought import ChainOfThought
 from specreward.search.dfs import DFS
@@ -36,6 +37,7 @@ from specreward.search.resampling import Multinomial, Resampler, Systematic
 from specreward.search.rest_mcts import ReSTMCTS
 from specreward.search.self_consistency import SelfConsistency
 from specreward.search.soft_best_of_n import SoftBestOfN
+from specreward.search.speculative import GSI, RSD, SPECS, SRMSteps, Stepwise
 from specreward.search.stopping import Never, ScoreReached, Stopping, VoteDecided, WindowAgrees
 from specreward.search.truncated_rejection import TruncatedRejection
 from specreward.search.universal_self_consistency import UniversalSelfConsistency
@@ -47,20 +49,25 @@ __all__ = [
     "DFS",
     "DVTS",
     "GRACE",
+    "GSI",
     "HGS",
     "MCTS",
     "OVM",
     "REBASE",
+    "RSD",
+    "SPECS",
     "AnswerAggregation",
     "Beam",
     "BestFirst",
     "BestOfN",
     "BetaPosterior",
+    "Branching",
     "ChainInTree",
     "ChainOfThought",
     "GaussianPosterior",
     "Greedy",
     "Highest",
+    "JudgeAgrees",
     "MajorityVote",
     "MaxReward",
     "Multinomial",
@@ -76,10 +83,13 @@ __all__ = [
     "Resampler",
     "RewardGrowth",
     "RewardOdds",
+    "SRMSteps",
+    "SamplesAgree",
     "ScoreReached",
     "SelfConsistency",
     "SoftBestOfN",
     "SoftmaxVote",
+    "Stepwise",
     "Stopping",
     "Systematic",
     "TruncatedRejection",

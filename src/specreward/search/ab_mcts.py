@@ -28,7 +28,7 @@ import numpy as np
 
 from specreward.checks import number, rule, whole
 from specreward.errors import InputError
-from specreward.search.adaptive import Node, grow
+from specreward.search.adaptive import Node, Tree, grow
 from specreward.search.expand import conclude
 from specreward.search.pick import Highest, Pick
 from specreward.search.posteriors import AB_MCTS, GaussianPosterior, Posterior, Tally
@@ -49,13 +49,13 @@ class ABMCTS:
         draft: Whether the draft policy generates as well (multi-LLM); which of the two is settled
             by Thompson sampling, too.
         temperature: Of the policies.
-        verify: Judges each child; its scores must be in [0, 1].
+        verify: Judges each child.
         depth: Most steps of a path; None is the task's own limit.
         pick: Chooses the answer among all finished paths.
 
     Raises:
         InputError: A field is out of its range; when searching: no draft where one is asked for, or
-            a score outside of [0, 1].
+            a score that is not finite.
     """
 
     simulations: int = field(default=64, kw_only=False)
@@ -75,6 +75,8 @@ class ABMCTS:
                 "ab_mcts posterior: expected an object such as gaussian_posterior(), got "
                 f"{self.posterior!r}"
             )
+        if not isinstance(self.draft, bool):
+            raise InputError(f"ab_mcts draft: expected True or False, got {self.draft!r}")
         number("ab_mcts temperature", self.temperature, 0)
         rule("ab_mcts verify", self.verify, "scored()")
         if self.depth is not None:
@@ -86,20 +88,23 @@ class ABMCTS:
         await grow(self, "ab_mcts", problem, models)
         return conclude(self, problem, models, "done")
 
-    def descend(self, root: Node, rng: np.random.Generator) -> list[Node]:
+    def descend(self, tree: Tree, rng: np.random.Generator) -> list[Node]:
         """The way from the root to the node that gets one more child."""
-        way, draw = [root], self.posterior.draw
+
+        def draw(tally: Tally) -> float:
+            return self.posterior.draw(tree.seen(tally), rng)
+
+        way = [tree.root]
         while able := way[-1].able:
-            node = way[-1]
-            if draw(node.gen, rng) >= draw(node.cont, rng):
+            if draw(way[-1].gen) >= draw(way[-1].cont):
                 break
-            beliefs = [draw(child.below, rng) for child in able]
+            beliefs = [draw(child.below) for child in able]
             way.append(able[beliefs.index(max(beliefs))])
         return way
 
-    def author(self, written: Sequence[Tally], rng: np.random.Generator) -> int:
+    def author(self, tree: Tree, rng: np.random.Generator) -> int:
         """Which policy writes the next step, after the scores of what each has written."""
-        beliefs = [self.posterior.draw(tally, rng) for tally in written]
+        beliefs = [self.posterior.draw(tree.seen(tally), rng) for tally in tree.written]
         return beliefs.index(max(beliefs))
 
     def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:

@@ -26,16 +26,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import ClassVar, final
 
 import numpy as np
 
 from specreward.checks import number, positive, rule, whole
-from specreward.search.adaptive import Node, grow
+from specreward.errors import InputError
+from specreward.search.adaptive import Node, Tree, grow
 from specreward.search.expand import conclude
 from specreward.search.mixed_model import MixedPrior, fit
 from specreward.search.pick import Highest, Pick
-from specreward.search.posteriors import AB_MCTS, Tally
+from specreward.search.posteriors import AB_MCTS
 from specreward.types import Candidate, Models, Problem, Result, Verifier
 from specreward.verify.scored import RewardScores
 
@@ -56,13 +58,13 @@ class ABMCTSM:
         draft: Whether the draft policy generates as well (multi-LLM); which of the two is settled
             by the same model.
         temperature: Of the policies.
-        verify: Judges each child; its scores must be in [0, 1].
+        verify: Judges each child.
         depth: Most steps of a path; None is the task's own limit.
         pick: Chooses the answer among all finished paths.
 
     Raises:
         InputError: A field is out of its range; when searching: no draft where one is asked for, or
-            a score outside of [0, 1].
+            a score that is not finite.
     """
 
     simulations: int = field(default=64, kw_only=False)
@@ -84,6 +86,8 @@ class ABMCTSM:
         positive("ab_mcts_m mean_scale", self.mean_scale)
         positive("ab_mcts_m between_scale", self.between_scale)
         positive("ab_mcts_m within_scale", self.within_scale)
+        if not isinstance(self.draft, bool):
+            raise InputError(f"ab_mcts_m draft: expected True or False, got {self.draft!r}")
         number("ab_mcts_m temperature", self.temperature, 0)
         rule("ab_mcts_m verify", self.verify, "scored()")
         if self.depth is not None:
@@ -105,27 +109,28 @@ class ABMCTSM:
         await grow(self, "ab_mcts_m", problem, models)
         return conclude(self, problem, models, "done")
 
-    def descend(self, root: Node, rng: np.random.Generator) -> list[Node]:
+    def descend(self, tree: Tree, rng: np.random.Generator) -> list[Node]:
         """The way from the root to the node that gets one more child."""
-        way, prior = [root], self.prior
+        way = [tree.root]
         while way[-1].able:
             children = way[-1].children
-            further, new = fit(prior, [child.below for child in children]).draw(rng)
+            groups = [tree.seen(child.below) for child in children]
+            further, new = fit(self.prior, groups).draw(rng)
             predicted = [
                 (y, child) for y, child in zip(further, children, strict=True) if child.open
             ]
-            highest, child = max(predicted, key=lambda pair: pair[0])
+            highest, child = max(predicted, key=itemgetter(0))
             if new >= highest:
                 break
             way.append(child)
         return way
 
-    def author(self, written: Sequence[Tally], rng: np.random.Generator) -> int:
+    def author(self, tree: Tree, rng: np.random.Generator) -> int:
         """Which policy writes the next step; one that has written nothing is a new group."""
-        known = [tally for tally in written if tally.n]
+        known = [tree.seen(tally) for tally in tree.written if tally.n]
         further, new = fit(self.prior, known).draw(rng)
         values = iter(further)
-        beliefs = [next(values) if tally.n else new for tally in written]
+        beliefs = [next(values) if tally.n else new for tally in tree.written]
         return beliefs.index(max(beliefs))
 
     def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:

@@ -3,7 +3,7 @@
     repeat ``simulations`` times:
         root = a_0, a_1, ..., a_k <- where the search wants a child;  who <- which policy writes
         child ~ policy_who(a_k), one step
-        s = its score, or 0 where the step is lost
+        s = its score, or the lowest there is where the step is lost
         GEN(a_k) += s;  below(child) += s
         for i = 1..k:   below(a_i) += s;  CONT(a_(i-1)) += s
 
@@ -12,12 +12,17 @@ or a child with the same text is there already. It costs its policy call, is not
 to the tree as a child of score 0 that is never chosen: what drawing here brings goes down, and so
 does what going on through its ancestors brings, so that a node whose steps have all been seen is
 left by itself. A finished child keeps its score and is not chosen either.
+
+Beliefs are about scores in [0, 1]. With a verifier on another scale they are about
+(score - low) / (high - low), where low is the lowest score seen or 0, and high the highest or 1: as
+``mcts`` does it. A lost step has the score low.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isfinite
 from typing import Protocol
 
 import numpy as np
@@ -28,7 +33,6 @@ from specreward.search.posteriors import Tally
 from specreward.seeds import derive
 from specreward.types import (
     Candidate,
-    Judgement,
     Models,
     Path,
     Policy,
@@ -37,7 +41,7 @@ from specreward.types import (
     Verifier,
 )
 
-__all__ = ["Adaptive", "Node", "grow"]
+__all__ = ["Adaptive", "Node", "Tree", "grow"]
 
 
 class Node:
@@ -63,6 +67,42 @@ class Node:
         self.texts: set[str] = set()
 
 
+class Tree:
+    """All that was seen in one search.
+
+    ``written`` has the scores of what each policy wrote; ``low`` and ``high`` are the range of
+    scores.
+    """
+
+    __slots__ = ("high", "low", "root", "written")
+
+    def __init__(self, problem: Problem, policies: int) -> None:
+        self.root = Node(Path(problem), policies, open=True)
+        self.written = [Tally() for _ in range(policies)]
+        self.low = 0.0
+        self.high = 1.0
+
+    def told(self, way: Sequence[Node], child: Node, score: float, who: int) -> None:
+        """Hang a child below the last node of a way and count its score everywhere on it."""
+        way[-1].children.append(child)
+        if child.open:
+            way[-1].able.append(child)
+        child.below.add(score)
+        way[-1].gen.add(score)
+        for above, node in pairwise(way):
+            node.below.add(score)
+            above.cont.add(score)
+        self.written[who].add(score)
+        self.low = min(self.low, score)
+        self.high = max(self.high, score)
+
+    def seen(self, tally: Tally) -> Tally:
+        """Scores in [0, 1]: as they are, or in units of the range."""
+        if self.low == 0.0 and self.high == 1.0:
+            return tally
+        return tally.scaled(self.low, self.high)
+
+
 class Adaptive(Protocol):
     """A search that says where the tree gets its next node and who writes it."""
 
@@ -83,7 +123,7 @@ class Adaptive(Protocol):
 
     @property
     def verify(self) -> Verifier:
-        """Judges each child, by scores in [0, 1]."""
+        """Judges each child."""
         ...
 
     @property
@@ -91,17 +131,17 @@ class Adaptive(Protocol):
         """Most steps of a path."""
         ...
 
-    def descend(self, root: Node, rng: np.random.Generator) -> list[Node]:
+    def descend(self, tree: Tree, rng: np.random.Generator) -> list[Node]:
         """The way from the root to the node that gets one more child."""
         ...
 
-    def author(self, written: Sequence[Tally], rng: np.random.Generator) -> int:
-        """Which policy writes the next step, after the scores of what each has written."""
+    def author(self, tree: Tree, rng: np.random.Generator) -> int:
+        """Which of several policies writes the next step."""
         ...
 
 
-async def grow(search: Adaptive, name: str, problem: Problem, models: Models) -> Node:
-    """Grow a tree by ``simulations`` nodes and give its root.
+async def grow(search: Adaptive, name: str, problem: Problem, models: Models) -> Tree:
+    """A tree of ``simulations`` draws.
 
     Args:
         search: What decides.
@@ -110,25 +150,27 @@ async def grow(search: Adaptive, name: str, problem: Problem, models: Models) ->
         models: The roles; a kept and finished child joins ``models.trace.found``.
 
     Raises:
-        InputError: No draft where one is asked for, or a score outside of [0, 1].
+        InputError: No draft where one is asked for, or a score that is not finite.
     """
     limit, policies = deepest(problem, models, search.depth), _policies(models, search.draft)
     rng = np.random.Generator(np.random.PCG64(derive(models.seed, name, problem.id)))
-    root, written = Node(Path(problem), len(policies), open=True), [Tally() for _ in policies]
+    tree = Tree(problem, len(policies))
     for _ in range(search.simulations):
-        way = search.descend(root, rng)
-        who = search.author(written, rng) if len(written) > 1 else 0
+        way = search.descend(tree, rng)
+        who = search.author(tree, rng) if len(policies) > 1 else 0
         parent = way[-1]
         start = parent.drawn[who]
         parent.drawn[who] += 1
         [[path]] = await policies[who].extend(
             [parent.path], 1, temperature=search.temperature, start=start
         )
-        for score in await _widen(way, path, models, search.verify, limit):
-            written[who].add(score)
+        if _lost(parent, path, models, limit):
+            tree.told(way, Node(path, len(policies)), tree.low, who)
+        else:
+            await _judged(tree, way, path, who, models, search.verify)
     if search.draft:
-        models.trace.count("steps by the draft", written[1].n)
-    return root
+        models.trace.count("steps by the draft", tree.written[1].n)
+    return tree
 
 
 def _policies(models: Models, draft: bool) -> tuple[Policy, ...]:
@@ -143,23 +185,24 @@ def _policies(models: Models, draft: bool) -> tuple[Policy, ...]:
     return (models.policy, models.draft)
 
 
-async def _widen(
-    way: Sequence[Node], path: Path, models: Models, verify: Verifier, limit: int
-) -> list[float]:
-    """Hang a path below the last node of a way: its score, or those of all its verifier drew."""
-    parent, width = way[-1], len(way[-1].drawn)
-    if _lost(parent, path, models, limit):
-        _tell(way, Node(path, width), 0.0)
-        return [0.0]
+async def _judged(
+    tree: Tree, way: Sequence[Node], path: Path, who: int, models: Models, verify: Verifier
+) -> None:
+    """Have a child judged and tell the tree, and so with others that the verifier drew."""
+    parent = way[-1]
     [judged] = await judge([Siblings(parent.path, (path,))], models, verify)
     for item in judged:
+        if not isfinite(item.score):
+            raise InputError(
+                f"expected a finite score from {verify!r}, got {item.score!r} at step "
+                f"{item.path.depth} of problem {item.path.problem.id!r}"
+            )
+        finished = item.path.finished
+        if item.kept and finished:
+            models.trace.found.append(Candidate(item.path, item.score))
         parent.texts.add(_text(item.path))
-        score = _checked(item)
-        if item.kept and item.path.finished:
-            models.trace.found.append(Candidate(item.path, score))
-        node = Node(item.path, width, open=item.kept and not item.path.finished)
-        _tell(way, node, score)
-    return [item.score for item in judged]
+        child = Node(item.path, len(parent.drawn), open=item.kept and not finished)
+        tree.told(way, child, item.score, who)
 
 
 def _lost(parent: Node, path: Path, models: Models, limit: int) -> bool:
@@ -178,26 +221,3 @@ def _lost(parent: Node, path: Path, models: Models, limit: int) -> bool:
 def _text(path: Path) -> str:
     """What tells siblings apart: the words of the last step."""
     return " ".join(path.steps[-1].text.split())
-
-
-def _tell(way: Sequence[Node], child: Node, score: float) -> None:
-    """Hang a child below the last node and count its score everywhere on the way."""
-    way[-1].children.append(child)
-    if child.open:
-        way[-1].able.append(child)
-    child.below.add(score)
-    way[-1].gen.add(score)
-    for above, node in pairwise(way):
-        node.below.add(score)
-        above.cont.add(score)
-
-
-def _checked(item: Judgement) -> float:
-    """The score of a judgement, in [0, 1]."""
-    if not 0.0 <= item.score <= 1.0:
-        raise InputError(
-            f"expected scores in [0, 1] from the verifier, got {item.score!r} at step "
-            f"{item.path.depth} of problem {item.path.problem.id!r}: the posteriors are about "
-            "means in [0, 1]; use verify=scored(), or scale what your verifier gives"
-        )
-    return item.score

@@ -1,24 +1,22 @@
-"""Chain-in-Tree: a tree that branches only where the policy's own samples disagree.
+"""Chain-in-Tree: a tree that branches only where it must.
 
-X. Li (2025), "Chain-in-Tree: Back to Sequential Reasoning in LLM Tree Search", arXiv 2509.25835,
-with branching judged by self-consistency (BN-SC), on breadth-first search.
+X. Li (2025), "Chain-in-Tree: Back to Sequential Reasoning in LLM Tree Search", arXiv 2509.25835, on
+breadth-first search; ``branching.py`` has the two tests of the paper.
 
     frontier <- {root}
     until frontier is empty:
         chain:   for each path of frontier, all in one call for each step:
-                     steps ~ policy(path), ``probes`` of them
-                     share of the most frequent >= ``agreement``:  path <- path + that step, again
+                     steps ~ policy(path), a few
+                     ``branching`` finds one of them plain:  path <- path + that step, again
                      else:  path is a fork, and its steps are its first children
         branch:  fill the children of the forks up to n, judge them all in one call
         frontier <- the ``width`` open kept children that the verifier ranks highest
         stop once enough solutions are finished
     answer with the pick among all finished paths
 
-Differs from the paper: equal steps are equal texts (there a language model says which steps are
-equivalent, except where actions are texts of a closed form, as here); the frontier is pruned over
-forks, whatever their depth (there among paths of one depth); a chain's end is judged once if it is
-finished, and nothing else of a chain ever is; the other test, asking a model whether a step needs
-branching (BN-DP), is not here. The answer is picked by score (there by votes).
+Differs from the paper: the frontier is pruned over forks, whatever their depth (there among paths
+of one depth); a chain's end is judged once if it is finished, and nothing else of a chain ever is;
+the answer is picked by score (there by votes).
 """
 
 from __future__ import annotations
@@ -28,6 +26,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, final
 
 from specreward.checks import number, rule, whole
+from specreward.errors import InputError
+from specreward.search.branching import CHAIN_IN_TREE, Branching, SamplesAgree
 from specreward.search.expand import conclude, deepest, judge, ranked
 from specreward.search.pick import Highest, Pick
 from specreward.types import (
@@ -40,28 +40,20 @@ from specreward.types import (
     Siblings,
     Verifier,
 )
-from specreward.verify.families import distinct
 from specreward.verify.scored import RewardScores
 
 __all__ = ["ChainInTree"]
 
 
-def most_frequent(family: Siblings) -> tuple[Path, int]:
-    """The child drawn most often, the first of equal ones, and how often."""
-    return max(distinct(family), key=lambda drawn: drawn[1])
-
-
 @final
 @dataclass(frozen=True, kw_only=True)
 class ChainInTree:
-    """Breadth-first search that goes on in a chain while the policy agrees with itself.
+    """Breadth-first search that goes on in a chain where there is nothing to choose.
 
     Args:
         width: Paths that go on from one branching to the next, at least 1.
-        n: Children of a fork, at least ``probes``.
-        probes: Steps drawn to see whether they agree, at least 1; with 1 they always do.
-        agreement: Least share of the most frequent among them that needs no branching, in [0, 1];
-            0 never branches.
+        n: Children of a fork, at least as many as ``branching`` wants to see.
+        branching: ``samples_agree()`` (BN-SC) or ``judge_agrees()`` (BN-DP).
         temperature: Of the policy.
         verify: Judges the children of forks and the ends of chains.
         depth: Most steps of a path; None is the task's own limit.
@@ -75,26 +67,24 @@ class ChainInTree:
 
     width: int = field(default=5, kw_only=False)
     n: int = 3
-    probes: int = 3
-    agreement: float = 0.49
+    branching: Branching = SamplesAgree()
     temperature: float = 0.7
     verify: Verifier = RewardScores()
     depth: int | None = None
     solutions: int = 1
     pick: Pick = Highest()
 
-    __cite__: ClassVar[str] = """@misc{li2025chain,
-  title = {Chain-in-Tree: Back to Sequential Reasoning in {LLM} Tree Search},
-  author = {Li, Xinzhe},
-  year = {2025},
-  note = {arXiv:2509.25835}
-}"""
+    __cite__: ClassVar[str] = CHAIN_IN_TREE
 
     def __post_init__(self) -> None:
         whole("chain_in_tree width", self.width, 1)
         whole("chain_in_tree n", self.n, 1)
-        whole("chain_in_tree probes", self.probes, 1, self.n)
-        number("chain_in_tree agreement", self.agreement, 0, 1)
+        rule("chain_in_tree branching", self.branching, "samples_agree()")
+        if self.branching.probes > self.n:
+            raise InputError(
+                f"chain_in_tree n: expected at least the {self.branching.probes} samples that "
+                f"branching draws, got {self.n!r}: they are the first children of a fork"
+            )
         number("chain_in_tree temperature", self.temperature, 0)
         rule("chain_in_tree verify", self.verify, "scored()")
         if self.depth is not None:
@@ -124,22 +114,21 @@ class ChainInTree:
         ends: list[Siblings] = []
         forks: list[Siblings] = []
         while paths:
-            drawn = await models.policy.extend(paths, self.probes, temperature=self.temperature)
+            drawn = await models.policy.extend(
+                paths, self.branching.probes, temperature=self.temperature
+            )
+            families = [Siblings(p, tuple(new)) for p, new in zip(paths, drawn, strict=True)]
             ahead = []
-            for path, children in zip(paths, drawn, strict=True):
-                family = Siblings(path, tuple(children))
-                top, count = most_frequent(family)
-                share = count / len(children)
-                if share < self.agreement or top.dead:
+            for family, go in zip(families, await self.branching(families, models), strict=True):
+                if go is None:
                     forks.append(family)
-                elif top.finished:
-                    models.trace.count("chained steps")
-                    ends.append(Siblings(path, (top,) * count))
-                else:
-                    models.trace.count("chained steps")
-                    found = Judgement(top, share, True, count, {"agreement": share})
-                    models.trace.record(path, [found])
-                    ahead += [top] if top.depth < limit else []
+                    continue
+                models.trace.count("chained steps")
+                if go.path.finished:
+                    ends.append(Siblings(family.parent, (go.path,) * go.count))
+                    continue
+                models.trace.record(family.parent, [go])
+                ahead += [go.path] if go.path.depth < limit else []
             paths = ahead
         models.trace.count("forks", len(forks))
         return ends, forks
@@ -147,12 +136,12 @@ class ChainInTree:
     async def _fill(self, forks: Sequence[Siblings], models: Models) -> list[Siblings]:
         """The forks with ``n`` children each, dead ones dropped."""
         more: Sequence[Sequence[Path]] = [()] * len(forks)
-        if forks and self.n > self.probes:
+        if forks and self.n > self.branching.probes:
             more = await models.policy.extend(
                 [fork.parent for fork in forks],
-                self.n - self.probes,
+                self.n - self.branching.probes,
                 temperature=self.temperature,
-                start=self.probes,
+                start=self.branching.probes,
             )
         return [
             Siblings(fork.parent, tuple([path for path in (*fork.children, *new) if not path.dead]))

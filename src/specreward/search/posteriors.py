@@ -56,6 +56,14 @@ class Tally:
         self.mean += above / self.n
         self.spread += above * (score - self.mean)
 
+    def scaled(self, low: float, high: float) -> Tally:
+        """The same scores on a scale on which ``low`` is 0 and ``high`` is 1."""
+        other = Tally()
+        other.n = self.n
+        other.mean = (self.mean - low) / (high - low)
+        other.spread = self.spread / (high - low) ** 2
+        return other
+
 
 @runtime_checkable
 class Posterior(Protocol):

@@ -18,8 +18,8 @@ Differs from the paper: |y| counts steps, not tokens, and a proposal keeps whole
 the same, the chain's moves are coarser. The first path is a state of the chain too. 64 steps (there
 1024 and more). The cap on the steps of a path is one on its whole length. A path that it cuts, or
 that is dead, has weight 0: no move leads to it from a path with an answer, and while the chain has
-not found one it goes wherever the policy leads. So the law is that of the policy given that a path
-finishes, and states without an answer have no vote; they are counted.
+not found one each turn draws from the root again. So the law is that of the policy given that a
+path finishes, and the turns until there is one have no vote; they are counted.
 """
 
 from __future__ import annotations
@@ -104,14 +104,15 @@ class QAlign:
         self._stand(Path(problem), state, state, 1.0, models)
         for turn in range(1, self.steps + 1):
             name = (models.seed, "qalign", problem.id, turn)
-            cut = choose([1.0] * state.path.depth, *name, "position")
+            begun = state.reward is not None
+            cut = choose([1.0] * state.path.depth, *name, "position") if begun else 0
             prefix = Path(problem, state.path.steps[:cut])
             proposal = await self._propose(prefix, turn, models, known)
             chance = acceptance(state, proposal, self.reward_temperature)
             moved = choose([chance, 1.0 - chance], *name, "move") == 0
             state = proposal if moved else state
-            models.trace.count("proposals")
-            models.trace.count("accepted proposals", int(moved))
+            models.trace.count("proposals", int(begun))
+            models.trace.count("accepted proposals", int(begun and moved))
             self._stand(prefix, proposal, state, chance, models)
         return conclude(self, problem, models, "done")
 

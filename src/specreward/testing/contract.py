@@ -19,7 +19,7 @@ from specreward.errors import BudgetExhausted
 from specreward.testing.rewards import NoisyReward, OracleReward
 from specreward.testing.toy_models import ToyLanguageModel, ToyPolicy
 from specreward.testing.toy_task import ToyTask
-from specreward.types import Models, Path, Policy, Problem, Result, Strategy, Trace
+from specreward.types import Models, Path, Policy, Problem, Result, StepLikelihood, Strategy, Trace
 
 __all__ = ["CappedPolicy", "RecordedPolicy", "check_strategy", "toy_models"]
 
@@ -27,7 +27,7 @@ Draw = tuple[tuple[str, ...], int, str, float]
 
 
 def toy_models(seed: int = 0, noise: float = 0.2) -> Models:
-    """All roles on the toy task: policy, judge and draft of one law, a reward model with noise.
+    """All roles on the toy task: policy and judge of one law, a weaker draft, a noisy reward model.
 
     Args:
         seed: Root of all draws.
@@ -39,9 +39,15 @@ def toy_models(seed: int = 0, noise: float = 0.2) -> Models:
         policy=ToyPolicy(task=task, seed=seed),
         reward=NoisyReward(reward=OracleReward(task=task), noise=noise, seed=seed),
         judge=ToyLanguageModel(task=task),
-        draft=ToyPolicy(task=task, seed=seed + 1),
+        draft=ToyPolicy(task=replace(task, skill=0.4, trap=0.3), seed=seed + 1),
         seed=seed,
     )
+
+
+def _likelihood_of(policy: Policy) -> StepLikelihood:
+    """The policy, which must score given steps."""
+    assert isinstance(policy, StepLikelihood), f"{policy!r} does not score given steps"
+    return policy
 
 
 @dataclass(kw_only=True)
@@ -52,13 +58,15 @@ class CappedPolicy:
         policy: The policy to cap.
         most: Steps beyond which no path may be extended.
         samples: Samples that may be drawn; None is no cap.
-        drawn: Samples drawn so far.
+        drawn: Samples drawn so far, those of all who share the budget.
+        shared: Whose budget this one draws on; None is its own.
     """
 
     policy: Policy
     most: int
     samples: int | None = None
     drawn: int = 0
+    shared: CappedPolicy | None = None
 
     async def extend(
         self,
@@ -78,10 +86,29 @@ class CappedPolicy:
         for path in paths:
             assert path.open, f"frugal: extended a path that has ended: {path.key}"
             assert path.depth < self.most, f"frugal: extended a path at its limit: {path.key}"
-        if self.samples is not None and self.drawn + n * len(paths) > self.samples:
-            raise BudgetExhausted(f"{self.samples} samples are spent")
-        self.drawn += n * len(paths)
+        self.spend(n * len(paths))
         return await self.policy.extend(paths, n, until=until, temperature=temperature, start=start)
+
+    def spend(self, samples: int) -> None:
+        """Take samples from the budget.
+
+        Raises:
+            BudgetExhausted: There are not so many left.
+        """
+        if self.shared is not None:
+            self.shared.spend(samples)
+            return
+        if self.samples is not None and self.drawn + samples > self.samples:
+            raise BudgetExhausted(f"{self.samples} samples are spent")
+        self.drawn += samples
+
+    def tokenizer(self) -> str:
+        """As the policy capped."""
+        return _likelihood_of(self.policy).tokenizer()
+
+    async def likelihood(self, paths: Sequence[Path], *, temperature: float) -> list[float]:
+        """As the policy capped; free."""
+        return await _likelihood_of(self.policy).likelihood(paths, temperature=temperature)
 
 
 @dataclass(kw_only=True)
@@ -120,12 +147,27 @@ class RecordedPolicy:
                     )
         return [[self.memory[draw] for draw in draws] for draws in asked]
 
+    def tokenizer(self) -> str:
+        """As the policy remembered."""
+        return _likelihood_of(self.policy).tokenizer()
 
-async def search(
-    strategy: Strategy, problem: Problem, models: Models, policy: Policy | None = None
-) -> Result:
+    async def likelihood(self, paths: Sequence[Path], *, temperature: float) -> list[float]:
+        """As the policy remembered."""
+        return await _likelihood_of(self.policy).likelihood(paths, temperature=temperature)
+
+
+async def search(strategy: Strategy, problem: Problem, models: Models) -> Result:
     """One search with a trace of its own."""
-    return await strategy(problem, replace(models, policy=policy or models.policy, trace=Trace()))
+    return await strategy(problem, replace(models, trace=Trace()))
+
+
+def capped_models(models: Models, most: int, samples: int | None) -> tuple[Models, CappedPolicy]:
+    """The same models with one budget for policy and draft, and the policy that holds it."""
+    policy = CappedPolicy(policy=models.policy, most=most, samples=samples)
+    draft = models.draft
+    if draft is not None:
+        draft = CappedPolicy(policy=draft, most=most, shared=policy)
+    return replace(models, policy=policy, draft=draft, trace=Trace()), policy
 
 
 async def check_better(strategy: Strategy, problems: Sequence[Problem], models: Models) -> None:
@@ -160,13 +202,12 @@ async def check_pure(strategy: Strategy, problem: Problem, models: Models) -> No
 async def check_capped(strategy: Strategy, problem: Problem, models: Models) -> None:
     """Every budget below the need stops the search, and what was found can be chosen from."""
     most = models.task.max_steps(problem)
-    free = CappedPolicy(policy=models.policy, most=most)
-    full = await search(strategy, problem, models, free)
+    unbound, free = capped_models(models, most, None)
+    full = await search(strategy, problem, unbound)
     need = free.drawn
     assert need, "capped: the search drew no sample"
     for samples in sorted({0, need // 3, need // 2, need - 1}):
-        capped = CappedPolicy(policy=models.policy, most=most, samples=samples)
-        mine = replace(models, policy=capped, trace=Trace())
+        mine, capped = capped_models(models, most, samples)
         try:
             await strategy(problem, mine)
         except BudgetExhausted:
@@ -178,21 +219,23 @@ async def check_capped(strategy: Strategy, problem: Problem, models: Models) -> 
         assert found == full.candidates[: len(found)], "capped: found other candidates than before"
         best = strategy.select(found, mine)
         assert best in found if found else best is None, "capped: select chose what was not found"
-    exact = CappedPolicy(policy=models.policy, most=most, samples=need)
-    assert await search(strategy, problem, models, exact) == full, "capped: the budget changed it"
+    exact, _ = capped_models(models, most, need)
+    assert await search(strategy, problem, exact) == full, "capped: the budget changed it"
 
 
 async def check_repeatable(strategy: Strategy, problem: Problem, models: Models) -> None:
     """Alone, again, side by side and from memory: the same result; from memory, no new sample."""
     first = await search(strategy, problem, models)
     assert await search(strategy, problem, models) == first, "repeatable: a second run differs"
-    both = await asyncio.gather(*[search(strategy, problem, models) for _ in range(2)])
-    assert both == [first, first], "repeatable: two runs side by side differ"
-    recorded = RecordedPolicy(policy=models.policy)
-    assert await search(strategy, problem, models, recorded) == first, "resumable: a run differs"
-    paid = recorded.paid
-    assert await search(strategy, problem, models, recorded) == first, "resumable: a replay differs"
-    assert recorded.paid == paid, f"resumable: {recorded.paid - paid} samples were drawn again"
+    two = await asyncio.gather(*[search(strategy, problem, models) for _ in range(2)])
+    assert two == [first, first], "repeatable: two runs side by side differ"
+    both = [RecordedPolicy(policy=role) for role in (models.policy, models.draft) if role]
+    mine = replace(models, policy=both[0], draft=both[-1] if models.draft else None)
+    assert await search(strategy, problem, mine) == first, "resumable: a run differs"
+    paid = sum([role.paid for role in both])
+    assert await search(strategy, problem, mine) == first, "resumable: a replay differs"
+    again = sum([role.paid for role in both]) - paid
+    assert not again, f"resumable: {again} samples were drawn again"
 
 
 def check_strategy(strategy: Strategy, problems: int = 40, seed: int = 0) -> None:

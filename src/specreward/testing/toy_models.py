@@ -68,6 +68,20 @@ class ToyPolicy:
             path = path.then(self.task.step(path, Completion(letter, 1, logprob, 1)))
         return path
 
+    def tokenizer(self) -> str:
+        """The letters: a letter is a token."""
+        return f"toy-{self.task.branch}"
+
+    async def likelihood(self, paths: Sequence[Path], *, temperature: float) -> list[float]:
+        """Log-probability of the last letters under the law of ``extend``, ``[P]``."""
+        return [self._known(path, temperature) for path in paths]
+
+    def _known(self, path: Path, temperature: float) -> float:
+        word = self.task.word(path)
+        law = self.task.law(path.problem.question, word[:-1])
+        weights = {letter: p ** (1 / temperature) for letter, p in law.items()}
+        return math.log(weights[word[-1]] / sum(weights.values()))
+
 
 @final
 @dataclass(frozen=True, kw_only=True)

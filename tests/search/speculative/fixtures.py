@@ -60,11 +60,13 @@ def tilt(row, rewards, beta):
 
 
 def two_steps(first, second, draft_first, draft_second, values, rewards):
-    """Models of two steps over the symbols 0, 1, ...: laws, rewards after one step and after two."""
+    """Models of two steps over 0, 1, ...: laws, rewards after one step and after two."""
     names = [str(i) for i in range(len(first))]
 
     def table(one, two):
-        rows = {(name,): dict(zip("012", normal(two[i]))) for i, name in enumerate(names)}
+        rows = {
+            (name,): dict(zip("012", normal(two[i]), strict=False)) for i, name in enumerate(names)
+        }
         return {(): dict(zip(names, one, strict=True)), **rows}
 
     known = {(name,): values[i] for i, name in enumerate(names)}
