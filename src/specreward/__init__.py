@@ -16,7 +16,7 @@ that they come from.
 
 from specreward.assemble import Engines, assemble, wire
 from specreward.cite import cite
-from specreward.embedded import EmbeddedPolicy, EmbeddedSRM
+from specreward.embedded import EmbeddedDraft, EmbeddedPolicy, EmbeddedSRM
 from specreward.engines import ChatPrompt, Message
 from specreward.errors import SpecRewardError
 from specreward.ledger import Budget
@@ -53,6 +53,7 @@ __all__ = [
     "Candidate",
     "ChatPrompt",
     "Completion",
+    "EmbeddedDraft",
     "EmbeddedPolicy",
     "EmbeddedSRM",
     "Engines",

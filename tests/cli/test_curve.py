@@ -7,9 +7,11 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from specreward.report.chart import Series, lines
+from specreward.report.curve import curve, rules_of
 from specreward.stats import wilson
 from specreward.store import Store
 from specreward.testing import ToyTask
+from specreward.types import Candidate, Path, Result, Step
 
 BEST, VOTES = "best_of_n(n=8)", "self_consistency(n=8)"
 
@@ -136,6 +138,18 @@ def test_problems_that_ran_out_of_budget_are_not_solved(call, tmp_path):
     assert done.exit_code == 0, done.stderr
     assert "4 of 4 problems failed or ran out of budget" in " ".join(done.stderr.split())
     assert {row["accuracy"] for row in points(tmp_path).values()} == {0.0}
+
+
+def test_a_failed_problem_is_not_solved_by_what_it_found():
+    task = ToyTask()
+    [problem] = task.generate(1, "test", 0)
+    steps = tuple([Step(letter, final=i == 3) for i, letter in enumerate(problem.answer)])
+    found = Candidate(Path(problem, steps), 0.9)
+    assert task.check(problem, task.answer(found.path))
+    for ended, accuracy in (("done", 1.0), ("failed", 0.0)):
+        result = Result(problem, None, candidates=(found,), ended=ended)
+        [own] = curve("best_of_n(n=1)", [result], task, rules_of("best_of_n(n=1)", ["pass"]), 0)
+        assert own.dots[0].accuracy.estimate == accuracy
 
 
 def test_curves_are_drawn_where_they_are():

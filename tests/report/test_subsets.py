@@ -120,6 +120,12 @@ def test_sums_in_another_order_are_a_tie():
     assert found == 0.5
 
 
+def test_the_more_paths_of_a_tie_the_likelier_it_comes_first():
+    ask = {"drawn": 3, "n": 3, "seed": 0}
+    found = vote_at(["x", "x", "y"], [0.4, 0.2, 0.6], [True, True, False], **ask)
+    assert found == pytest.approx(2 / 3)  # x is drawn first in two orders of three
+
+
 def test_nobody_answered_nobody_is_right():
     assert vote_at(["", ""], [1.0, 1.0], [False, False], drawn=3, n=2, seed=0) == 0.0
     assert vote_at([], [], [], drawn=3, n=2, seed=0) == 0.0

@@ -63,3 +63,64 @@ def test_ranked_orders_by_score_q_count_then_drawing():
 def test_depth_is_the_lower_limit(plant):
     tree = plant({"a": 1.0}, depth=3)
     assert [deepest(tree.problem, tree.models, d) for d in (None, 2, 9)] == [3, 2, 3]
+
+
+# ------------------------------------------------------------------------------ in two halves
+
+
+def test_draw_asks_once_for_all_that_ask_the_same(plant):
+    tree = plant({"a": 0.5, "b": 0.5, "aa": 0.5, "ab": 0.5, "ba": 0.5}, dead={"ab"})
+    root = Path(tree.problem)
+    [[a, b]] = asyncio.run(draw([root], tree.models, [(2, 0)], 0.3))
+    tree.policy.calls.clear()
+    drawn = asyncio.run(draw([a, b, a, root], tree.models, [(1, 0), (2, 0), (1, 1), (1, 0)], 0.3))
+    assert [["".join(s.text for s in p.steps) for p in group] for group in drawn] == [
+        ["aa"],
+        ["ba", "ba"],
+        ["ab"],  # dead ones included: it is the second half that leaves them out
+        ["a"],
+    ]
+    calls = [(call.paths, call.n, call.start, call.temperature) for call in tree.policy.calls]
+    assert calls == [
+        ((("a",), ()), 1, 0, 0.3),
+        ((("b",),), 2, 0, 0.3),
+        ((("a",),), 1, 1, 0.3),
+    ]
+    judged = asyncio.run(take([a, a], [drawn[0], drawn[2]], tree.models, RewardScores()))
+    assert [len(family) for family in judged] == [1, 0]
+
+
+def test_draw_refuses_what_has_ended(plant):
+    tree = plant({"a": 0.5}, final={"a"})
+    [[a]] = asyncio.run(draw([Path(tree.problem)], tree.models, [(1, 0)], 0.8))
+    with pytest.raises(AssertionError, match="finished or dead"):
+        asyncio.run(draw([a], tree.models, [(1, 0)], 0.8))
+
+
+def test_an_error_goes_up_when_all_calls_have_ended(plant):
+    ended = []
+
+    class Slow:
+        async def extend(self, paths, n, *, temperature=0.8, start=0, until="step"):
+            await asyncio.sleep(0.001 * n)
+            ended.append(n)
+            if n == 1:
+                raise BudgetExhausted("spent")
+            return [[] for _ in paths]
+
+    tree = plant({"a": 0.5})
+    models = replace(tree.models, policy=Slow())
+    root = Path(tree.problem)
+    with pytest.raises(BudgetExhausted, match="spent"):
+        asyncio.run(draw([root] * 3, models, [(3, 0), (1, 0), (2, 0)], 0.8))
+    assert sorted(ended) == [1, 2, 3]
+
+
+def test_copies_are_as_many_candidates_as_draws(plant):
+    tree = plant({"a": 0.5, "b": 0.4}, final={"a"})
+    root = Path(tree.problem)
+    for copies, many in ((False, 1), (True, 3)):
+        models = replace(tree.models, trace=Trace())
+        drawn = asyncio.run(draw([root], models, [(6, 0)], 0.8))
+        asyncio.run(take([root], drawn, models, RewardScores(), copies=copies))
+        assert len(models.trace.found) == many

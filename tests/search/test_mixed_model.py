@@ -69,7 +69,7 @@ EXACT = brute_force(SMALL)
 
 def test_agrees_with_a_sum_over_all_parameters():
     for mine, true in zip(moments(SMALL), EXACT, strict=True):
-        assert mine == pytest.approx(true, abs=3e-4)
+        assert mine == pytest.approx(true, abs=5e-5)
 
 
 def test_a_model_with_one_spread_for_all_fails_it():

@@ -100,7 +100,9 @@ def test_a_gaussian_that_forgets_the_unknown_variance_fails_it():
     m, kappa, nu, tau2 = posterior.after(seen)
     wrong = normal_cdf((-0.2 - m) / math.sqrt(tau2 / kappa))
     exact = by_way_of_the_variance(m, kappa, nu, tau2, -0.2)
-    assert (exact, wrong) == pytest.approx((0.03378, 0.00249), abs=1e-5)
+    t = (-0.2 - m) / math.sqrt(tau2 / kappa) / math.sqrt(3)  # Student's law with 3 degrees, closed
+    assert exact == pytest.approx(0.5 + (t / (1 + t * t) + math.atan(t)) / math.pi, abs=1e-9)
+    assert (exact, wrong) == pytest.approx((0.033653, 0.002479), abs=1e-6)
 
 
 def test_a_beta_draw_has_its_law():

@@ -122,7 +122,8 @@ def test_a_lead_is_sure_exactly_if_nothing_can_overtake_it(left):
 
 def test_nobody_voted_nobody_leads():
     assert not lead_is_sure([], 5)
-    assert VoteDecided()(drawn_of(["", "", ""]), 5) == 1
+    assert VoteDecided()(drawn_of([""] * 5), 3) == 1
+    assert VoteDecided()(drawn_of([""] * 5 + ["x"] * 4), 30) == 0
 
 
 @pytest.mark.parametrize("n", [5, 8])

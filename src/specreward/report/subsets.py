@@ -116,9 +116,9 @@ def vote_at(
     heavy[: len(weights)] *= np.asarray(weights, dtype=np.float64)[:, None]
     members = _all(drawn, n) if comb(drawn, n) <= EXACT else _some(drawn, n, seed)
     counts, totals = members @ votes, members @ heavy
-    totals[counts == 0] = -1.0
     most = totals.max(axis=1, keepdims=True)
-    tied = np.where((totals >= most * (1 - TIE)) & (most >= 0), counts, 0.0)
+    tied = np.where(totals >= most * (1 - TIE), counts, 0.0)
+    # Who comes first of a tie is one of its paths, each as likely; where nobody votes all are 0.
     shares = (tied @ correct) / np.maximum(tied.sum(axis=1), 1.0)
     return float(shares.mean())
 
