@@ -164,4 +164,6 @@ def test_curves_are_drawn_where_they_are():
     assert [x for x, _ in spots] == sorted([x for x, _ in spots])
     assert [y for _, y in spots] == sorted([y for _, y in spots], reverse=True)
     assert spots[1][0] - spots[0][0] == pytest.approx(spots[2][0] - spots[1][0], abs=0.2)
-    assert len(list(drawn.iter("circle"))) == 3 + 2 + 2  # small ones, and one with its number
+    assert len(list(drawn.iter("circle"))) == 3 + 2  # the last of each with its number
+    bars = [one for one in drawn.iter("line") if one.get("class") == "bar"]
+    assert len(bars) == 3 + 2

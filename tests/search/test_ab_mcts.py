@@ -333,10 +333,10 @@ def _normal_cdf(z):
 
 @pytest.mark.parametrize(
     ("gen", "cont", "exact"),
-    [((0.5, 0.9), (), 0.8418), ((0.5, 0.9), (0.5, 0.9), 0.5), ((0.2,), (0.9, 0.8, 0.9), 0.0932)],
+    [((0.5, 0.9), (), 0.76338), ((0.5, 0.9), (0.5, 0.9), 0.5), ((0.2,), (0.9, 0.8, 0.9), 0.08242)],
 )
 def test_widening_has_its_exact_chance(gen, cont, exact):
-    assert chance_to_widen(gen, cont) == pytest.approx(exact, abs=1e-4)
+    assert chance_to_widen(gen, cont) == pytest.approx(exact, abs=1e-5)
     tree, rng, n = written_tree(gen, cont), np.random.default_rng(0), 20_000
     wide = sum(len(ABMCTS().descend(tree, rng)) == 1 for _ in range(n)) / n
     assert wide == pytest.approx(exact, abs=5 * math.sqrt(exact * (1 - exact) / n))
@@ -346,7 +346,7 @@ def test_going_on_after_the_first_child_is_a_draw_of_the_prior():
     """The first child tells GEN alone; CONT would be believed as good if it were told."""
     told_both = chance_to_widen((0.9,), (0.9,))
     assert told_both == pytest.approx(0.5)
-    assert chance_to_widen((0.9,), ()) == pytest.approx(0.7546, abs=1e-4)
+    assert chance_to_widen((0.9,), ()) == pytest.approx(0.71516, abs=1e-5)
 
 
 # ------------------------------------------------------------------------------ whole searches
@@ -398,7 +398,7 @@ def test_equal_scores_leave_the_tree_near_balanced(strategy):
 def test_a_single_good_child_is_deepened(strategy):
     for seed in range(3):
         _, children = shape(strategy, lambda texts: 0.9 if texts[0] == "0" else 0.1, seed)
-        assert children[0] >= 80
+        assert children[0] >= 70
 
 
 @pytest.mark.parametrize("strategy", KINDS[:2])
@@ -470,9 +470,13 @@ def test_the_draft_writes_as_well(kind):
     rewards = {
         (step.text,): 0.9 if "good" in step.text else 0.1 for s in (good, bad) for step in s[()]
     }
-    models = Models(task=ToyTask(depth=1), policy=ScriptedPolicy(bad), reward=ExactReward(rewards))
-    models = replace(models, task=ToyTask(depth=9), draft=ScriptedPolicy(good))
-    walker = kind(40, draft=True, depth=9)
+    models = Models(
+        task=ToyTask(),
+        policy=ScriptedPolicy(bad),
+        reward=ExactReward(rewards),
+        draft=ScriptedPolicy(good),
+    )
+    chooser = kind(40, draft=True)
 
     class Root:
         """The same search, wide only."""
@@ -484,7 +488,7 @@ def test_the_draft_writes_as_well(kind):
             return [tree.root]
 
         def author(self, tree, rng):
-            return walker.author(tree, rng)
+            return chooser.author(tree, rng)
 
     asyncio.run(grow(Root(), "draft", PROBLEM, models))
     assert models.trace.counts["steps by the draft"] >= 30

@@ -1,9 +1,11 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from specreward.search.expand import deepest, expand, ranked
-from specreward.types import Candidate, Judgement, Path, Problem
+from specreward.errors import BudgetExhausted
+from specreward.search.expand import deepest, draw, expand, ranked, take
+from specreward.types import Candidate, Judgement, Path, Problem, Trace
 from specreward.verify import RewardScores, Threshold
 
 PATH = Path(Problem("p", "q"))

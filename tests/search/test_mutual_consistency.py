@@ -120,6 +120,12 @@ def test_a_path_is_never_given_whole():
     assert [p.depth for p in replace(strategy, cuts=1).prefixes(path)] == [2]
 
 
+def test_a_share_of_whole_steps_is_not_rounded_up():
+    path = Path(Problem("p", "q"), tuple([Step(str(i), 1) for i in range(10)]))
+    strategy = MutualConsistency(cuts=3, shortest=0.1, longest=0.5)
+    assert [prefix.depth for prefix in strategy.prefixes(path)] == [1, 3, 5]
+
+
 # Three candidates with x and one with y; completions of a and b (two steps, four completions).
 SCRIPT = {
     ("a",): letters("zzzx", "x", "z"),  # one of four ends in x
@@ -310,3 +316,15 @@ def test_bad_input(fields, says):
 def test_a_part_of_another_kind_is_refused():
     with pytest.raises(InputError, match="expected a strategy"):
         parse("mutual_consistency(search=scored())")
+
+
+def test_the_answer_is_a_survivor_whatever_its_score():
+    # ax scores higher but falls; bx survives; of y one of two does.
+    script = {
+        ("a",): letters("zzzz", "z"),
+        ("b",): letters("xxyy", "x", "y"),
+        ("c",): letters("zzzz", "z"),
+    }
+    words = [("ax", 0.9), ("bx", 0.2), ("bx", 0.2), ("cy", 0.8), ("by", 0.1)]
+    result, _, _ = run(words, script)
+    assert word(result.best) == "bx"  # x: 2/3 + 2/3, y: 1/3 + 1/2

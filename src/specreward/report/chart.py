@@ -76,7 +76,7 @@ def lines(series: Sequence[Series], axis: str) -> str:
         parts.append(f'<g class="c{i % COLORS}"><polyline class="way" points="{way}"/>')
         # One beside the other, so that the bars of curves that lie close can be told apart.
         aside = 3.0 * (i - (len(series) - 1) / 2)
-        for cost, accuracy in one.points:
+        for cost, accuracy in one.points[:-1]:
             x, ends = _x(cost, low, high) + aside, (_y(accuracy.high), _y(accuracy.low))
             about = f"{one.name}: {accuracy.estimate:.1%} at {short(cost)}"
             parts.append(

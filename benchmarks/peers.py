@@ -1,0 +1,275 @@
+"""Time that a search adds per node, ours and that of other packages, on the same instant model.
+
+    python -m venv peers && peers/bin/pip install -e . 'treequest[abmcts-m]' llm-reasoners
+    peers/bin/python benchmarks/peers.py
+
+None of the other packages is a dependency of this one; what is not installed is skipped, and the
+row says why. Workload: as in ``benchmarks/overhead.py``, unique step texts (a counter in a fixed
+sentence), a score that is a checksum of the whole text so far, in [0, 1); a path ends after 8
+steps, where a package knows ends. Each arm draws about the same number of nodes:
+
+    ab_mcts     200 and 800 nodes, one at a time      treequest ABMCTSA (Gaussian)
+    ab_mcts_m   12 nodes, one at a time               treequest ABMCTSM
+    mcts        about 200 nodes, 2 children a node    treequest StandardMCTS, llm-reasoners MCTS
+    beam        116 nodes: width 4, 4 children        treequest TreeOfThoughtsBFS, llm-reasoners
+
+TreeQuest runs with ``inplace=True``, which it needs for speed; the arm "copied" is its default.
+Rounds are interleaved: every arm once, then every arm again, garbage collected before each; one
+warm-up round. Time is the processor's, of this process, all threads; a row has the median over
+rounds in microseconds a node, and the median of the rounds' ratios to our own search with a
+bootstrap interval. One row per arm is appended to benchmarks/results/peers.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+from overhead import DEPTH, RESULTS, InstantPolicy, InstantReward, grade, sentence
+
+from specreward.search import ABMCTS, ABMCTSM, MCTS, Beam
+from specreward.testing import ToyTask
+from specreward.types import Models, Problem, Strategy
+
+Work = Callable[[], int]
+"""Runs a search once, from nothing, and gives the number of nodes that were scored."""
+
+
+def ours(strategy: Strategy) -> Work:
+    def work() -> int:
+        policy = InstantPolicy()
+        models = Models(task=ToyTask(depth=DEPTH), policy=policy, reward=InstantReward())
+        asyncio.run(strategy(Problem("1", "?"), models))
+        return policy.nodes
+
+    return work
+
+
+# ---------------------------------------------------------------------------------- treequest
+
+
+def generator() -> Callable[[str | None], tuple[str, float]]:
+    count = 0
+
+    def generate(parent: str | None) -> tuple[str, float]:
+        nonlocal count
+        count += 1
+        text = (parent or "") + sentence(count)
+        return text, grade(text)
+
+    return generate
+
+
+def treequest(name: str, nodes: int, *, inplace: bool = True, **settings: object) -> Work:
+    import treequest as peer
+
+    def work() -> int:
+        search = vars(peer)[name](**settings)
+        tree, generate = search.init_tree(), generator()
+        for _ in range(nodes):
+            tree = search.step(tree, {"model": generate}, inplace=inplace)
+        return nodes
+
+    return work
+
+
+# ---------------------------------------------------------------------------------- llm-reasoners
+
+
+def reasoners(search: Callable[[], object], n: int) -> Work:
+    from reasoners import SearchConfig, WorldModel
+
+    class Texts(WorldModel):
+        def init_state(self) -> tuple[str, int]:
+            return "", 0
+
+        def step(self, state: tuple[str, int], action: str) -> tuple[tuple[str, int], dict]:
+            return (state[0] + action, state[1] + 1), {}
+
+        def is_terminal(self, state: tuple[str, int]) -> bool:
+            return state[1] >= DEPTH
+
+    class Instant(SearchConfig):
+        """Scores an action where it is proposed; a reward that was computed is not again."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.nodes = 0
+
+        def get_actions(self, state: tuple[str, int]) -> list[str]:
+            self.nodes += n
+            return [sentence(self.nodes - i) for i in range(n)]
+
+        def fast_reward(self, state: tuple[str, int], action: str) -> tuple[float, dict]:
+            score = grade(state[0] + action)
+            return score, {"score": score}
+
+        def reward(
+            self, state: tuple[str, int], action: str, score: float | None = None, **_: object
+        ) -> tuple[float, dict]:
+            return grade(state[0] + action) if score is None else score, {}
+
+    def work() -> int:
+        config = Instant()
+        search()(Texts(), config)
+        return config.nodes
+
+    return work
+
+
+def reasoners_mcts(iterations: int) -> Work:
+    from reasoners.algorithm import MCTS as Peer
+
+    mean = lambda rewards: sum(rewards) / len(rewards)  # noqa: E731
+    return reasoners(
+        lambda: Peer(w_exp=1.0, depth_limit=DEPTH, n_iters=iterations, cum_reward=mean, calc_q=max),
+        2,
+    )
+
+
+def reasoners_beam() -> Work:
+    from reasoners.algorithm import BeamSearch
+
+    return reasoners(lambda: BeamSearch(beam_size=4, max_depth=DEPTH), 4)
+
+
+# ---------------------------------------------------------------------------------- the arms
+
+
+def fewest(make: Callable[[int], Work], nodes: int) -> Work:
+    """The search with the fewest iterations that draws this many nodes."""
+    iterations = 1
+    while make(iterations)() < nodes:
+        iterations += 1
+    return make(iterations)
+
+
+ARMS: dict[str, dict[str, Callable[[], Work]]] = {
+    "ab_mcts, 200 nodes": {
+        "specreward": lambda: ours(ABMCTS(200)),
+        "treequest": lambda: treequest("ABMCTSA", 200),
+        "treequest, copied": lambda: treequest("ABMCTSA", 200, inplace=False),
+    },
+    "ab_mcts, 800 nodes": {
+        "specreward": lambda: ours(ABMCTS(800)),
+        "treequest": lambda: treequest("ABMCTSA", 800),
+    },
+    "ab_mcts_m, 12 nodes": {
+        "specreward": lambda: ours(ABMCTSM(12)),
+        "treequest": lambda: treequest("ABMCTSM", 12),
+    },
+    "mcts, 200 nodes": {
+        "specreward": lambda: fewest(lambda k: ours(MCTS(k, n=2)), 200),
+        "treequest": lambda: treequest("StandardMCTS", 200),
+        "treequest, copied": lambda: treequest("StandardMCTS", 200, inplace=False),
+        "llm-reasoners": lambda: fewest(reasoners_mcts, 200),
+    },
+    "beam, 116 nodes": {
+        "specreward": lambda: ours(Beam(4, n=4)),
+        "treequest": lambda: treequest("TreeOfThoughtsBFSAlgo", 116, breadth_limit=4, size_limit=4),
+        "llm-reasoners": reasoners_beam,
+    },
+}
+"""The first of each search is what the others are divided by."""
+
+
+def available(arms: dict[str, Callable[[], Work]]) -> tuple[dict[str, Work], dict[str, str]]:
+    """What can be run, and why the rest cannot."""
+    found, skipped = {}, {}
+    for name, make in arms.items():
+        try:
+            found[name] = make()
+        except (ImportError, KeyError) as error:
+            skipped[name] = f"{type(error).__name__}: {error}"
+    return found, skipped
+
+
+def measure(works: dict[str, Work], rounds: int) -> dict[str, list[float]]:
+    """Microseconds a node by arm, ``[rounds]``; the arms in turn."""
+    for work in works.values():
+        work()
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            gc.collect()
+            before = time.process_time()
+            nodes = work()
+            times[name].append(1e6 * (time.process_time() - before) / nodes)
+    return times
+
+
+def median_with_interval(values: list[float]) -> tuple[float, float, float]:
+    """The median and its 95 % bootstrap interval."""
+    numbers, rng = np.asarray(values), np.random.default_rng(0)
+    drawn = np.median(rng.choice(numbers, (10_000, len(numbers))), axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(np.median(numbers)), float(low), float(high)
+
+
+def rounded(values: tuple[float, float, float]) -> list[float]:
+    return [float(f"{value:.4g}") for value in values]
+
+
+def version(arm: str) -> str:
+    return importlib.metadata.version(arm.partition(",")[0])
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--rounds", type=int, default=25)
+    options.add_argument("--slow-rounds", type=int, default=3, help="of ab_mcts_m")
+    options.add_argument("--only", choices=list(ARMS), action="append")
+    chosen = options.parse_args()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    about = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "command": "python benchmarks/peers.py",
+    }
+    for search in chosen.only or ARMS:
+        works, skipped = available(ARMS[search])
+        rounds = chosen.slow_rounds if search.startswith("ab_mcts_m") else chosen.rounds
+        load = os.getloadavg()[0]
+        times = measure(works, rounds)
+        first = next(iter(times.values()))
+        rows: list[dict[str, object]] = [
+            {
+                "search": search,
+                "package": name,
+                "version": version(name),
+                "nodes": works[name](),
+                "rounds": rounds,
+                "load": round(load, 1),
+                "microseconds_per_node": rounded(median_with_interval(own)),
+                "ratio_to_specreward": rounded(
+                    median_with_interval([b / a for a, b in zip(first, own, strict=True)])
+                ),
+            }
+            for name, own in times.items()
+        ]
+        rows += [
+            {"search": search, "package": name, "skipped": why} for name, why in skipped.items()
+        ]
+        with (RESULTS.parent / "peers.jsonl").open("a", encoding="utf-8") as file:
+            for row in rows:
+                line = json.dumps(about | row)
+                print(line, flush=True)
+                file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()
