@@ -46,10 +46,12 @@ Work = Callable[[], int]
 
 
 def ours(strategy: Strategy) -> Work:
+    loop = asyncio.new_event_loop()
+
     def work() -> int:
         policy = InstantPolicy()
         models = Models(task=ToyTask(depth=DEPTH), policy=policy, reward=InstantReward())
-        asyncio.run(strategy(Problem("1", "?"), models))
+        loop.run_until_complete(strategy(Problem("1", "?"), models))
         return policy.nodes
 
     return work

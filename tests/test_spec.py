@@ -269,7 +269,7 @@ def test_values_without_a_text_are_refused():
 def test_the_kind_asked_for_is_checked():
     assert parse("bfs", "strategy") == BFS()
     assert parse("self_evaluation()", "verifier") == SelfEvaluation()
-    with pytest.raises(InputError, match=r"expected a strategy \(beam, .*got 'scored', a verifier"):
+    with pytest.raises(InputError, match=r"expected a strategy \(.*beam, .*got 'scored', a ver"):
         parse("scored", "strategy")
     with pytest.raises(UnknownName, match="unknown kind 'strategi': did you mean 'strategy'"):
         parse("bfs", "strategi")
@@ -279,7 +279,7 @@ def test_the_kind_asked_for_is_checked():
     ("text", "message"),
     [
         ("bfs(verify=mcts())", r"expected a verifier \(.*\), got 'mcts\(\)', a strategy"),
-        ("bfs(verify=3)", r"bfs.verify: expected a verifier \(rap_evaluation, .*\), got 3"),
+        ("bfs(verify=3)", r"bfs.verify: expected a verifier \(.*rap_evaluation, .*\), got 3"),
         ("bfs(verify=None)", r"bfs.verify: expected a verifier .*, got None"),
         ("bfs(verify=(scored(), scored()))", r"bfs.verify: expected a verifier"),
     ],

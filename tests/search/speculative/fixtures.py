@@ -64,10 +64,8 @@ def two_steps(first, second, draft_first, draft_second, values, rewards):
     names = [str(i) for i in range(len(first))]
 
     def table(one, two):
-        rows = {
-            (name,): dict(zip("012", normal(two[i]), strict=False)) for i, name in enumerate(names)
-        }
-        return {(): dict(zip(names, one, strict=True)), **rows}
+        laws = {(): one, **{(name,): normal(two[i]) for i, name in enumerate(names)}}
+        return {at: dict(zip("012", row, strict=False)) for at, row in laws.items()}
 
     known = {(name,): values[i] for i, name in enumerate(names)}
     for i, name in enumerate(names):

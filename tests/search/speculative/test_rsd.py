@@ -115,12 +115,6 @@ def test_a_rejected_step_is_replaced_unseen(monkeypatch):
     assert asked == [("a",), ("a", "b"), ("a", "b")]
     assert result.best.score == 0.2
     assert result.counts == {
-        "accepted steps": 0,
-        "drafted steps": 2,
-        "rejected steps": 2,
-        "steps by target": 2,
-        "target steps": 2,
-    } or result.counts == {
         "drafted steps": 2,
         "rejected steps": 2,
         "steps by target": 2,

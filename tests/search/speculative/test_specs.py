@@ -1,12 +1,14 @@
 """SPECS as reconstructed: the gate on the prefix keeps the limit, rejection has its exact law."""
 
 import math
+from dataclasses import replace
+from itertools import product
 
 import pytest
 
 from specreward.errors import InputError
 from specreward.search.speculative import SPECS, PoissonRejection, PrefixGate
-from specreward.search.speculative.selectors import poisson
+from specreward.search.speculative.selectors import first_kept, poisson
 from specreward.testing import check_strategy
 from specreward.testing.exact import total_variation
 
@@ -123,36 +125,46 @@ def test_the_numbers_of_rejection():
         assert missed == pytest.approx(miss, abs=6e-5)
 
 
-@pytest.mark.parametrize("n", [2, 8])
+@pytest.mark.parametrize("n", [1, 2])
 @pytest.mark.parametrize("place", [1, 2])
 def test_poisson_rejection_plays_by_its_law(n, place):
     bound = sorted(W)[place]
     # Weights are told against that of reward 1, so is their bound.
     strategy = specs(n, subsample=PoissonRejection(bound / math.exp(3.0)), draft_first=True)
-    bare = strategy.parts()
-    found = {}
 
     def outcome(result):
         drafted = result.counts.get("nothing taken", 0) == 0
         return result.best.path.steps[0].text if drafted else None
 
-    # One step of the draft, with the plain first draw of the target behind it.
-    from dataclasses import replace
-
-    short = replace(bare, target=replace(bare.target, n=1), depth=1)
+    # Toy B cut off after its first step; who wrote is asked for, so that one target draw will do.
+    parts = strategy.parts()
+    short = replace(parts, target=replace(parts.target, n=1), depth=1)
     models = toy_b()
-    one = replace(models, task=replace(models.task, table={(): models.task.table[()]}))
-    ends = {(): models.policy.table[()]}
-    one = replace(
-        one,
-        policy=replace(models.policy, table=ends),
-        draft=replace(models.draft, table={(): models.draft.table[()]}),
-    )
-    found = law_of(short, one, outcome)
+    roles = {"policy": models.policy, "draft": models.draft}
+    cut = {name: replace(role, table={(): role.table[()]}) for name, role in roles.items()}
+    found = law_of(short, replace(models, **cut), outcome)
     goal, miss = rejection(n, bound)
     assert found[None] == pytest.approx(miss, abs=1e-9)
     law = [found[str(i)] + found[None] * g for i, g in enumerate(GOAL)]
     assert law == pytest.approx(goal, abs=1e-9)
+
+
+def test_the_first_kept_of_a_poisson_number_of_draws():
+    """The kept draws of each kind are independent Poisson counts: by the rule of choice alone."""
+    n, keep = 3, [min(1.0, w / sorted(W)[1]) for w in W]
+    found = [0.0] * 3
+    for counts in product(range(22), repeat=3):
+        chance = 1.0
+        for count, s in zip(counts, S1, strict=True):
+            chance *= math.exp(-n * s) * (n * s) ** count / math.factorial(count)
+        seen = [i for i in range(3) if counts[i]]
+        if chance > 1e-12 and seen:
+            law = first_kept([counts[i] for i in seen], [keep[i] for i in seen])
+            for i, p in zip(seen, law, strict=True):
+                found[i] += chance * p
+    _, miss = rejection(n, sorted(W)[1])
+    clipped = normal([s * a for s, a in zip(S1, keep, strict=True)])
+    assert found == pytest.approx([(1 - miss) * c for c in clipped], abs=1e-8)
 
 
 def test_a_poisson_number_may_be_none():

@@ -187,7 +187,9 @@ async def _rewards(paths: Sequence[Path], models: Models, asked: bool) -> list[f
     """The reward of each; steps that differ in their tokens alone are scored once."""
     if not asked or not paths:
         return [None] * len(paths)
-    distinct = {path.key: path for path in reversed(paths)}
+    distinct: dict[tuple[str, ...], Path] = {}
+    for path in paths:
+        distinct.setdefault(path.key, path)
     [values] = await rewards([[(path, 1) for path in distinct.values()]], models)
     found = dict(zip(distinct, values, strict=True))
     return [found[path.key] for path in paths]
