@@ -9,7 +9,8 @@ sentence), a score that is a checksum of the whole text so far, in [0, 1); a pat
 steps, where a package knows ends. Each arm draws about the same number of nodes:
 
     ab_mcts     200 and 800 nodes, one at a time      treequest ABMCTSA (Gaussian)
-    ab_mcts_m   12 nodes, one at a time               treequest ABMCTSM
+    ab_mcts_m   6 nodes, one at a time                treequest ABMCTSM (some 7 s a node)
+                50 nodes                              nobody else: it would take minutes
     mcts        about 200 nodes, 2 children a node    treequest StandardMCTS, llm-reasoners MCTS
     beam        116 nodes: width 4, 4 children        treequest TreeOfThoughtsBFS, llm-reasoners
 
@@ -166,10 +167,11 @@ ARMS: dict[str, dict[str, Callable[[], Work]]] = {
         "specreward": lambda: ours(ABMCTS(800)),
         "treequest": lambda: treequest("ABMCTSA", 800),
     },
-    "ab_mcts_m, 12 nodes": {
-        "specreward": lambda: ours(ABMCTSM(12)),
-        "treequest": lambda: treequest("ABMCTSM", 12),
+    "ab_mcts_m, 6 nodes": {
+        "specreward": lambda: ours(ABMCTSM(6)),
+        "treequest": lambda: treequest("ABMCTSM", 6),
     },
+    "ab_mcts_m, 50 nodes": {"specreward": lambda: ours(ABMCTSM(50))},
     "mcts, 200 nodes": {
         "specreward": lambda: fewest(lambda k: ours(MCTS(k, n=2)), 200),
         "treequest": lambda: treequest("StandardMCTS", 200),
@@ -183,6 +185,8 @@ ARMS: dict[str, dict[str, Callable[[], Work]]] = {
     },
 }
 """The first of each search is what the others are divided by."""
+
+SLOW = "ab_mcts_m, 6 nodes"
 
 
 def available(arms: dict[str, Callable[[], Work]]) -> tuple[dict[str, Work], dict[str, str]]:
@@ -228,8 +232,8 @@ def version(arm: str) -> str:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--rounds", type=int, default=25)
-    options.add_argument("--slow-rounds", type=int, default=3, help="of ab_mcts_m")
+    options.add_argument("--rounds", type=int, default=15)
+    options.add_argument("--slow-rounds", type=int, default=3, help=f"of {SLOW}")
     options.add_argument("--only", choices=list(ARMS), action="append")
     chosen = options.parse_args()
     commit = subprocess.run(
@@ -244,7 +248,7 @@ def main() -> None:
     }
     for search in chosen.only or ARMS:
         works, skipped = available(ARMS[search])
-        rounds = chosen.slow_rounds if search.startswith("ab_mcts_m") else chosen.rounds
+        rounds = chosen.slow_rounds if search == SLOW else chosen.rounds
         load = os.getloadavg()[0]
         times = measure(works, rounds)
         first = next(iter(times.values()))

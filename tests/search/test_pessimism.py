@@ -100,6 +100,12 @@ def test_the_bound_of_rewards_counts():
     assert acceptance(0.5, 0.3, 0.7) == pytest.approx(0.5)
     assert acceptance(0.3, 0.3, 0.7) == acceptance(0.1, 0.3, 0.7) == 0.0
     assert acceptance(0.9, 0.3, 0.7) == acceptance(0.9, 0.8, 0.7) == 1.0
+    assert acceptance(0.5, 0.8, 0.7) == 0.0
+    expected = dict.fromkeys(P, 0.0)
+    for first, p in P.items():
+        for x, share in given_level(1, R[first] - 0.2, most=0.7).items():
+            expected[x] += p * share
+    assert answers(itp(1, 0.2, most=0.7), toy()) == pytest.approx(expected, abs=1e-12)
     law = outcomes(
         itp(1, 0.2, most=0.7),
         toy(),
@@ -180,6 +186,22 @@ def test_what_it_draws(plant, best):
     tree.run(Pessimism())
     call = tree.policy.calls[0]
     assert (call.n, call.until, call.temperature) == (16, "end", 0.8)
+
+
+def test_where_nothing_is_accepted_the_next_path_is_the_answer(plant, spelled):
+    tree = plant({"a": 0.0, "b": 0.0}, final={"a", "b"})
+    for fresh, calls in ((True, [(0, 3), (3, 3), (6, 1)]), (False, [(0, 3), (3, 1)])):
+        seen = []
+        for seed in range(20):
+            tree.policy.calls.clear()
+            mine = replace(tree.models, seed=seed, trace=Trace())
+            strategy = Pessimism(3, reward_temperature=0.01, fresh=fresh)
+            result = asyncio.run(strategy(tree.problem, mine))
+            if result.counts["fallback draws"]:
+                assert [(call.start, call.n) for call in tree.policy.calls] == calls
+                assert result.best.path == result.candidates[-1].path
+            seen.append(result.counts["fallback draws"])
+        assert sum(seen) > 10  # accepted is 1 in 101
 
 
 def test_paths_that_do_not_finish_count_for_nothing():

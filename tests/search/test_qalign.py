@@ -11,12 +11,12 @@ from one_step import PROBLEM, outcomes
 
 import specreward.search.qalign as module
 from specreward.errors import BudgetExhausted, InputError
-from specreward.search import Highest, QAlign
+from specreward.search import Highest, MajorityVote, QAlign
 from specreward.search.qalign import acceptance
 from specreward.search.whole_paths import Draw
 from specreward.testing import CappedPolicy
 from specreward.testing.exact import ExactPolicy, ExactReward, ExactTask
-from specreward.types import Models, Path, Step, Trace
+from specreward.types import Candidate, Models, Path, Step, Trace
 
 LETTERS = {"a": 0.5, "b": 0.3, ".": 0.2}
 B = 0.7
@@ -201,6 +201,20 @@ def test_each_turn_has_draws_of_its_own(plant):
     assert len(downhill) > 60
     assert sum(downhill) / len(downhill) == pytest.approx(0.5, abs=0.17)
     assert [call.start for call in tree.policy.calls] == list(range(401))
+    other = asyncio.run(QAlign(40)(tree.problem, replace(tree.models, seed=1, trace=Trace())))
+    assert [parent.depth for parent, _ in other.expansions[1:]] != cuts[:40]
+
+
+def test_a_majority_counts_heads(plant):
+    tree = plant({"a": 0.1, "b": 0.9}, final={"a", "b"})
+    low, high = (
+        Candidate(Path(tree.problem, (Step(text, final=True),)), score)
+        for text, score in (("a", 0.1), ("b", 0.9))
+    )
+    better = replace(low, score=0.2)
+    assert MajorityVote()([low, high, better], tree.models) is better
+    assert MajorityVote()([high, low], tree.models) is high  # a tie: found first
+    assert MajorityVote()([], tree.models) is None
 
 
 def test_a_vote_over_the_chain_counts_its_repeats(plant, best):
@@ -240,13 +254,14 @@ def test_a_cut_path_has_no_weight():
 
 
 def test_until_there_is_an_answer_it_draws_from_the_root(plant, spelled):
-    tree = plant({"a": 0, "ab": 0, "c": 0.3}, final={"c"}, dead={"ab"})
-    # Drawn ab (dead), then c; then c stays, as no move leads to a path without an answer.
-    result = tree.run(QAlign(6))
-    assert spelled(result) == ["c"] * 6
-    assert [parent.depth for parent, _ in result.expansions] == [0] * 7
-    assert (result.counts["states without an answer"], result.counts["proposals"]) == (1, 5)
-    assert result.counts["accepted proposals"] == 2  # each second draw is c
+    words = ("a", "ax", "axy", "b", "bx", "bxy", "c", "d")
+    tree = plant(dict.fromkeys(words, 0.3), final={"c"}, dead={"axy", "bxy", "d"})
+    # Drawn axy, bxy (dead), then c; then c stays: no move leads to a path without an answer.
+    result = tree.run(QAlign(8))
+    assert spelled(result) == ["c"] * 7
+    assert [parent.depth for parent, _ in result.expansions] == [0] * 9
+    assert (result.counts["states without an answer"], result.counts["proposals"]) == (2, 6)
+    assert result.counts["accepted proposals"] == 1  # each fourth draw is c
 
 
 def test_a_budget_that_ends_leaves_the_chain_so_far(plant):

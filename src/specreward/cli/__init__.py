@@ -3,6 +3,7 @@
 solve      search for the answer of a problem, the tree shown as it grows
 compare    strategies on the same problems: table, summary, report; goes on where it was stopped
 demo       self-evaluation against the reward model on two tasks, in less than a minute
+threshold  a threshold of gsi, rsd or specs from a rate of acceptance
 curve      accuracy for every number of paths, from one run
 tree       the tree of a problem of a finished or running comparison
 serve      searches behind an OpenAI-compatible interface
@@ -27,6 +28,7 @@ from specreward.cli import (
     serve,
     show,
     solve,
+    threshold,
     tree,
     validate,
 )
@@ -48,6 +50,7 @@ def _built() -> typer.Typer:
         ("solve", guard.guarded(solve.solve)),
         ("compare", guard.guarded(compare.compare)),
         ("demo", guard.guarded(demo.demo)),
+        ("threshold", guard.guarded(threshold.threshold)),
         ("curve", guard.guarded(curve.curves)),
         ("tree", guard.guarded(tree.tree)),
         ("serve", guard.guarded(serve.serve)),

@@ -8,7 +8,13 @@ from specreward.search.speculative.acceptance import (
     Odds,
     StepAt,
 )
-from specreward.search.speculative.calibrate import Calibration, Gated, calibrate, statistics
+from specreward.search.speculative.calibrate import (
+    Calibration,
+    Gated,
+    calibrate,
+    quantile,
+    statistics,
+)
 from specreward.search.speculative.gates import (
     CandidateGate,
     Gate,
@@ -71,5 +77,6 @@ __all__ = [
     "TheBest",
     "Weight",
     "calibrate",
+    "quantile",
     "statistics",
 ]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 from typing import Protocol, Self, final, runtime_checkable
 
 from specreward.errors import InputError
@@ -83,6 +83,10 @@ def statistics(results: Sequence[Result], name: str) -> list[float]:
 def calibrate(values: Sequence[float], accept: float) -> Calibration:
     """The largest threshold that at least a share ``accept`` of the values reaches.
 
+    Args:
+        values: Statistics, one for each step.
+        accept: The share, above 0 and at most 1. The threshold is rounded down to four decimals.
+
     Raises:
         InputError: There are no values, or the share is not in (0, 1].
     """
@@ -93,7 +97,8 @@ def calibrate(values: Sequence[float], accept: float) -> Calibration:
             "expected steps to calibrate on, got none: no step of these searches was committed "
             "and scored; give more problems"
         )
-    threshold = sorted(values, reverse=True)[ceil(accept * len(values) - 1e-9) - 1]
+    largest = sorted(values, reverse=True)[ceil(accept * len(values) - 1e-9) - 1]
+    threshold = floor(largest * 10_000) / 10_000
     rate = sum([value >= threshold for value in values]) / len(values)
     return Calibration(threshold=threshold, asked=accept, rate=rate, n=len(values))
 
