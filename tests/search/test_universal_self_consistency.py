@@ -147,9 +147,11 @@ def test_the_toy_judge_finds_the_majority():
         judge = ToyLanguageModel(task=ToyTask(), honesty=honesty)
         drawn = asyncio.run(judge.complete([prompt] * 300, range(300), Sampling(temperature=1.0)))
         places = [choice(completion, 4) for completion in drawn]
-        texts.append(places.count(1) / 300)
+        texts.append(places.count(3) / 300)  # the last that agrees with most
         assert set(places) == {0, 1, 2, 3}
     assert texts == pytest.approx([0.9, 0.1], abs=0.08)
+    [cut] = asyncio.run(judge.complete([prompt], [0], Sampling(max_tokens=1)))
+    assert (cut.text, cut.tokens, cut.finish) == ("Choice:", 1, "length")
 
 
 def test_every_setting_counts(tree):

@@ -74,7 +74,7 @@ def threshold(
     engines = chosen.engines(kind)
     done = run(gated.opened(), problems, wire(kind, engines, seed=seed), concurrency=concurrency)
     _complain(done)
-    values = statistics(done, gated.statistic)
+    values = statistics(done, gated)
     found = calibrate(values, accept)
     text = name_of(gated.calibrated(found.threshold))
     results().print(_table(values, WORDS[gated.statistic]))

@@ -116,7 +116,11 @@ class ToyLanguageModel:
         for prompt, seed in zip(prompts, seeds, strict=True):
             at = uniform(seed, prompt)
             text, logprob = _draw(self._law(prompt), sampling.temperature, at)
-            done.append(Completion(text, 1, logprob, len(prompt)))
+            words = text.split()[: sampling.max_tokens]
+            finish: Literal["stop", "length"] = "stop" if " ".join(words) == text else "length"
+            done.append(
+                Completion(" ".join(words), len(words), logprob, len(prompt), finish=finish)
+            )
         return done
 
     async def logprobs(self, texts: Sequence[tuple[str, str]]) -> list[Scored]:
@@ -144,8 +148,8 @@ class ToyLanguageModel:
         return {"sure": yes * 0.7, "likely": yes * 0.3, "impossible": 1 - yes}
 
     def _choices(self, responses: Sequence[str]) -> dict[str, float]:
-        """Which of several responses agrees with the most others, the first of equal ones."""
-        agreed = max(range(len(responses)), key=lambda i: responses.count(responses[i]))
+        """Which of several responses agrees with the most others, the last of equal ones."""
+        agreed = max(range(len(responses)), key=lambda i: (responses.count(responses[i]), i))
         other = (1 - self.honesty) / max(1, len(responses) - 1)
         return {
             f"Choice: {i + 1}": self.honesty if i == agreed else other

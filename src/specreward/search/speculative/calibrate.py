@@ -1,6 +1,6 @@
 """Thresholds from a rate of acceptance: what a gate reads, recorded with the gate open.
 
-    statistics <- what the gate would have read at each committed step of some searches, gate open
+    statistics <- what the gate would have read at the steps of some searches, gate open
     threshold  <- the largest value that at least a share ``accept`` of them reaches
 
 A threshold is a number on the scale of one reward model and means nothing on that of another: 0.7
@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, floor, log10
 from typing import Protocol, Self, final, runtime_checkable
 
 from specreward.errors import InputError
+from specreward.search.speculative.stepwise import Stepwise
 from specreward.types import Models, Problem, Result
 
 __all__ = ["Calibration", "Gated", "calibrate", "quantile", "statistics"]
@@ -31,6 +32,10 @@ class Gated(Protocol):
     @property
     def statistic(self) -> str:
         """The detail of a judgement that the gate compares with the threshold."""
+        ...
+
+    def parts(self) -> Stepwise:
+        """The same as parts."""
         ...
 
     def opened(self) -> Self:
@@ -64,20 +69,27 @@ class Calibration:
     n: int
 
 
-def statistics(results: Sequence[Result], name: str) -> list[float]:
-    """What the gate would have read: a detail of each committed step, in order.
+def statistics(results: Sequence[Result], strategy: Gated) -> list[float]:
+    """What the gate would have read, in order.
+
+    A gate on drafted steps reads those that were committed, a gate on the prefix every committed
+    step that another one follows.
 
     Args:
         results: Of searches with the gate open.
-        name: Of the detail.
+        strategy: Whose gate it is.
     """
-    return [
-        item.details[name]
+    name, prefix = strategy.statistic, strategy.parts().gate.reads_prefix
+    kept = [
+        item
         for result in results
         for _, judged in result.expansions
         for item in judged
         if item.kept and name in item.details
     ]
+    if prefix:
+        return [item.details[name] for item in kept if item.path.open]
+    return [item.details[name] for item in kept if item.details["draft"] == 1.0]
 
 
 def calibrate(values: Sequence[float], accept: float) -> Calibration:
@@ -85,7 +97,7 @@ def calibrate(values: Sequence[float], accept: float) -> Calibration:
 
     Args:
         values: Statistics, one for each step.
-        accept: The share, above 0 and at most 1. The threshold is rounded down to four decimals.
+        accept: The share, above 0 and at most 1. The threshold is rounded down to four digits.
 
     Raises:
         InputError: There are no values, or the share is not in (0, 1].
@@ -98,9 +110,17 @@ def calibrate(values: Sequence[float], accept: float) -> Calibration:
             "and scored; give more problems"
         )
     largest = sorted(values, reverse=True)[ceil(accept * len(values) - 1e-9) - 1]
-    threshold = floor(largest * 10_000) / 10_000
+    threshold = _rounded_down(largest)
     rate = sum([value >= threshold for value in values]) / len(values)
     return Calibration(threshold=threshold, asked=accept, rate=rate, n=len(values))
+
+
+def _rounded_down(value: float) -> float:
+    """To four significant digits; never above the value."""
+    if value == 0:
+        return 0.0
+    places = 3 - floor(log10(abs(value)))
+    return round(floor(value * 10.0**places) / 10.0**places, places)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

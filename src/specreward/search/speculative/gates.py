@@ -19,9 +19,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import log
-from typing import ClassVar, Protocol, final
+from typing import ClassVar, Protocol, final, runtime_checkable
 
 from specreward.checks import number, rule
+from specreward.errors import InputError
 from specreward.search.speculative.acceptance import Acceptance, StepAt
 from specreward.search.speculative.citations import GSI_PAPER, RSD_PAPER, SPECS_PAPER
 from specreward.search.speculative.pool import Pool
@@ -29,6 +30,7 @@ from specreward.search.speculative.pool import Pool
 __all__ = ["CandidateGate", "Gate", "OpenGate", "PoolGate", "PrefixGate", "RewardGate"]
 
 
+@runtime_checkable
 class Gate(Protocol):
     """Two questions, because a step can be refused to the draft before or after it is written."""
 
@@ -172,6 +174,10 @@ class PrefixGate:
 
     def __post_init__(self) -> None:
         number("prefix_gate threshold", self.threshold, 0, 1)
+        if not isinstance(self.draft_first, bool):
+            raise InputError(
+                f"prefix_gate draft_first: expected True or False, got {self.draft_first!r}"
+            )
 
     @property
     def reads_rewards(self) -> bool:

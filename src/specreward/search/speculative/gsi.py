@@ -33,7 +33,7 @@ from specreward.search.speculative.gates import CandidateGate, Gate, OpenGate, P
 from specreward.search.speculative.selectors import InProportion, Selector
 from specreward.search.speculative.stepwise import Stepwise
 from specreward.search.speculative.weights import ByReward, ByTiltedReward
-from specreward.search.speculative.writing import Block
+from specreward.search.speculative.writing import Block, part
 from specreward.types import Candidate, Models, Problem, Result
 
 __all__ = ["GSI"]
@@ -76,6 +76,9 @@ class GSI:
         if self.n_target is not None:
             whole("gsi n_target", self.n_target, 1)
         number("gsi temperature", self.temperature, 1e-6)
+        part("gsi selector", self.selector, Selector, "in_proportion()")
+        if self.pool_share is not None:
+            number("gsi pool_share", self.pool_share, 0, 1)
         if self.threshold is not None and self.pool_share is not None:
             raise InputError(
                 f"gsi: expected one gate, got threshold={self.threshold!r} and "

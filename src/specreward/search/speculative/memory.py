@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple, Protocol, final
+from typing import ClassVar, NamedTuple, Protocol, final, runtime_checkable
 
 from specreward.checks import whole
 from specreward.search.speculative.citations import GSI_PAPER
@@ -45,6 +45,7 @@ class Line(NamedTuple):
     reward: float | None = None
 
 
+@runtime_checkable
 class Memory(Protocol):
     """Two questions: how often each path is continued, and which children stay."""
 

@@ -63,7 +63,9 @@ class Pool:
     @property
     def share(self) -> float:
         """Effective sample size over draws, in [0, 1]; dead and weightless draws count as draws."""
-        return 0.0 if self.empty else exp(2 * self._sum(1.0) - self._sum(2.0) - log(self.drawn))
+        if self.empty:
+            return 0.0
+        return min(1.0, exp(2 * self._sum(1.0) - self._sum(2.0) - log(self.drawn)))
 
     def _sum(self, power: float) -> float:
         """Log of the sum over draws of a power of the weight."""

@@ -66,6 +66,9 @@ class RSD:
 
     def __post_init__(self) -> None:
         whole("rsd n", self.n, 1)
+        number("rsd beta_inv", self.beta_inv, 0)
+        if self.accept is not None:
+            rule("rsd accept", self.accept, "step_at(0.7)")
         if (self.threshold is None) == (self.accept is None):
             raise InputError(
                 f"rsd: expected one rule of acceptance, got threshold={self.threshold!r} and "
@@ -73,8 +76,6 @@ class RSD:
             )
         if self.threshold is not None:
             number("rsd threshold", self.threshold, 0, 1)
-        if self.accept is not None:
-            rule("rsd accept", self.accept, "step_at(0.7)")
         if self.temperature is not None:
             number("rsd temperature", self.temperature, 0)
             if self.n > 1 and self.temperature == 0:

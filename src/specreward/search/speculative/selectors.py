@@ -28,11 +28,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from math import exp, lgamma, log
-from typing import ClassVar, Protocol, final
+from typing import ClassVar, Protocol, final, runtime_checkable
 
 from numpy.polynomial.legendre import leggauss
 
 from specreward.checks import positive
+from specreward.search.best_of_n import BestOfN
 from specreward.search.chances import pessimistic
 from specreward.search.speculative.citations import PESSIMISM, SOFT_BEST_OF_N, SPECS_PAPER
 from specreward.search.speculative.pool import Pool, log_sum
@@ -52,6 +53,7 @@ TAIL = 1e-12
 """Probability beyond which numbers of draws are cut off."""
 
 
+@runtime_checkable
 class Selector(Protocol):
     """Takes one step of a pool, or none."""
 
@@ -93,6 +95,8 @@ class InProportion:
 @dataclass(frozen=True, kw_only=True)
 class TheBest:
     """The step with the largest weight; the first drawn of equals."""
+
+    __cite__: ClassVar[str] = BestOfN.__cite__
 
     def draws(self, n: int, seed: int, *parts: object) -> int:
         """``n``."""

@@ -37,7 +37,7 @@ from specreward.search.speculative.gates import PrefixGate
 from specreward.search.speculative.selectors import InProportion, Selector
 from specreward.search.speculative.stepwise import Stepwise
 from specreward.search.speculative.weights import ByReward, ByTiltedReward
-from specreward.search.speculative.writing import Block
+from specreward.search.speculative.writing import Block, part
 from specreward.types import Candidate, Models, Problem, Result
 
 __all__ = ["SPECS"]
@@ -73,6 +73,7 @@ class SPECS:
 
     def __post_init__(self) -> None:
         whole("specs n", self.n, 1)
+        part("specs subsample", self.subsample, Selector, "in_proportion()")
         number("specs temperature", self.temperature, 1e-6)
         self.parts()
 

@@ -35,7 +35,7 @@ from specreward.search.speculative.gates import Gate, OpenGate
 from specreward.search.speculative.memory import Chains, Line, Memory
 from specreward.search.speculative.pool import Pool
 from specreward.search.speculative.weights import ByTiltedReward
-from specreward.search.speculative.writing import SPAN, Block, check_roles, draw, fill
+from specreward.search.speculative.writing import SPAN, Block, check_roles, draw, fill, part
 from specreward.seeds import choose
 from specreward.types import Candidate, Judgement, Models, Path, Problem, Result
 from specreward.verify.rewards import rewards
@@ -86,6 +86,11 @@ class Stepwise:
         if self.depth is not None:
             whole("stepwise depth", self.depth, 1)
         rule("stepwise pick", self.pick, "highest()")
+        part("stepwise gate", self.gate, Gate, "open_gate()")
+        part("stepwise memory", self.memory, Memory, "chains(1)")
+        for name, block in (("draft", self.draft), ("target", self.target)):
+            if block is not None:
+                part(f"stepwise {name}", block, Block, "block(4)")
         if self.draft is None and self.target is None:
             raise InputError("stepwise: expected a draft or a target, got neither: give block(4)")
         if self.target is not None and self.target.ratio:

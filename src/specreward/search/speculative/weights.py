@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import copysign, inf, log
-from typing import ClassVar, Protocol, final
+from typing import ClassVar, Protocol, final, runtime_checkable
 
 from specreward.checks import number, positive
 from specreward.search.speculative.citations import GSI_PAPER, SOFT_BEST_OF_N
@@ -28,6 +28,7 @@ from specreward.verify.citations import SPECULATIVE_REWARD_MODEL
 __all__ = ["ByPower", "ByReward", "ByTiltedReward", "Weight"]
 
 
+@runtime_checkable
 class Weight(Protocol):
     """The weight of one draw, and its reward on the scale of the weights."""
 

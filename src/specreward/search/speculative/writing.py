@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import nan
 from typing import final
 
-from specreward.checks import rule, whole
+from specreward.checks import whole
 from specreward.errors import InputError
 from specreward.search.speculative.pool import Pool
 from specreward.search.speculative.selectors import InProportion, Selector
@@ -21,10 +21,16 @@ from specreward.search.speculative.weights import ByReward, Weight
 from specreward.types import Models, Path, Policy, StepLikelihood
 from specreward.verify.rewards import rewards
 
-__all__ = ["SPAN", "Block", "check_roles", "draw", "fill"]
+__all__ = ["SPAN", "Block", "check_roles", "draw", "fill", "part"]
 
 SPAN = 1 << 16
 """Numbers of draws of one role at one place: further ones are another lane's."""
+
+
+def part(name: str, value: object, kind: type, example: str) -> None:
+    """Refuse a setting that is no object with the methods of a protocol, or no such object."""
+    if isinstance(value, type) or not isinstance(value, kind):
+        raise InputError(f"{name}: expected an object such as {example}, got {value!r}")
 
 
 @final
@@ -48,6 +54,7 @@ class Block:
 
     def __post_init__(self) -> None:
         whole("block n", self.n, 1, 4096)
+        part("block select", self.select, Selector, "in_proportion()")
         if self.weight is None:
             if self.n > 1 or self.select != InProportion():
                 raise InputError(
@@ -55,7 +62,7 @@ class Block:
                     "weight=by_reward(), or n=1 and no select"
                 )
         else:
-            rule("block weight", self.weight, "by_reward(20.0)")
+            part("block weight", self.weight, Weight, "by_reward(20.0)")
 
     @property
     def ratio(self) -> bool:
