@@ -237,7 +237,11 @@ def main() -> None:
     options.add_argument("--only", choices=list(ARMS), action="append")
     chosen = options.parse_args()
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+        ["git", "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=RESULTS.parent,
     ).stdout.strip()
     about = {
         "date": datetime.now(UTC).date().isoformat(),

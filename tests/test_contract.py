@@ -9,6 +9,8 @@ import pytest
 import specreward.search
 from specreward.errors import InputError
 from specreward.search import (
+    ABMCTS,
+    ABMCTSM,
     BFS,
     DFS,
     DVTS,
@@ -24,6 +26,7 @@ from specreward.search import (
     Beam,
     BestFirst,
     BestOfN,
+    BetaPosterior,
     ChainInTree,
     ChainOfThought,
     Greedy,
@@ -32,14 +35,19 @@ from specreward.search import (
     MutualConsistency,
     Never,
     Particles,
+    Pessimism,
+    QAlign,
     ReSTMCTS,
     RewardGrowth,
     SamplesAgree,
     ScoreReached,
     SelfConsistency,
+    SoftBestOfN,
     SRMSteps,
     Stepwise,
     Systematic,
+    TruncatedRejection,
+    UniversalSelfConsistency,
     VoteDecided,
     WeightedVote,
 )
@@ -50,7 +58,6 @@ from specreward.search.speculative import (
     Chains,
     Odds,
     PoolGate,
-    StepAt,
     TheBest,
 )
 from specreward.spec import kind_of, load, name_of, parse, registered
@@ -73,6 +80,18 @@ FLIPS = {
         "pick": WeightedVote(),
         "stop": ScoreReached(0.5),
     },
+    SoftBestOfN: {"n": 3, "beta_inv": 0.5, "temperature": 0.2},
+    TruncatedRejection: {"n": 2, "beta_inv": 20.0, "most": 0.5, "batch": 1, "temperature": 0.2},
+    Pessimism: {
+        "n": 3,
+        "reward_temperature": 2.0,
+        "most": 0.5,
+        "fresh": False,
+        "batch": 1,
+        "temperature": 0.2,
+    },
+    QAlign: {"steps": 3, "reward_temperature": 2.0, "pick": Highest(), "temperature": 0.2},
+    UniversalSelfConsistency: {"n": 3, "temperature": 0.2, "max_tokens": 1},
     Greedy: {"n": 2, "temperature": 0.2, "verify": SelfEvaluation(), "depth": 2},
     Beam: {
         "width": 2,
@@ -119,6 +138,27 @@ FLIPS = {
         "depth": 2,
         "solutions": 1,
         "pick": Highest(),
+    },
+    ABMCTS: {
+        "simulations": 20,
+        "posterior": BetaPosterior(),
+        "draft": True,
+        "temperature": 0.2,
+        "verify": SelfEvaluation(),
+        "depth": 2,
+        "pick": MaxReward(),
+    },
+    ABMCTSM: {
+        "simulations": 20,
+        "mean": 0.9,
+        "mean_scale": 0.05,
+        "between_scale": 0.02,
+        "within_scale": 0.05,
+        "draft": True,
+        "temperature": 0.2,
+        "verify": SelfEvaluation(),
+        "depth": 2,
+        "pick": MaxReward(),
     },
     DVTS: {
         "n": 8,
@@ -236,8 +276,6 @@ FLIPS = {
 
 # What a field needs beside it to show, or to be allowed.
 BASES = {
-    (GSI, "pool_share"): {"threshold": None},
-    (RSD, "accept"): {"threshold": None, "accept": StepAt()},
     (RSD, "beta_inv"): {"n": 4},
     (Stepwise, "target"): {"gate": CandidateGate(0.8)},
     (Stepwise, "pick"): {"memory": Chains(5)},
@@ -352,6 +390,11 @@ BAD = {
     "longest": [1.2, 0.1],
     "agreement": [-0.1, 2.0],
     "beta_inv": [-1.0, float("nan"), "hot"],
+    "most": [0.0, -0.5, 1.1, float("nan")],
+    "batch": [0, 1.5],
+    "fresh": [None, 1],
+    "steps": [0, 2.5],
+    "max_tokens": [0, 1.5],
     "threshold": [float("nan"), "high"],
     "n_target": [0, 2.5],
     "pool_share": [-0.1, 1.1, float("nan")],
@@ -364,6 +407,11 @@ BAD = {
     "draft": ["block", Block],
     "target": ["block", 4],
     "memory": [None, "chains", Chains],
+    "posterior": [None, "beta", BetaPosterior],
+    "mean": ["x", float("nan")],
+    "mean_scale": [0.0, -1.0],
+    "between_scale": [0.0, float("inf")],
+    "within_scale": [0.0, "x"],
 }
 
 

@@ -199,6 +199,8 @@ def test_bootstrap_refuses_what_it_cannot_use(function):
         function([], [], seed=0)
     with pytest.raises(InputError, match="NaN"):
         function([1.0, math.nan], [1.0, 2.0], seed=0)
+    with pytest.raises(InputError, match="seed of the bootstrap: expected an integer of at least"):
+        function([1.0], [2.0], seed=-1)
     with pytest.raises(InputError, match="at least 100 resamples, got 5"):
         function([1.0], [2.0], seed=0, resamples=5)
 

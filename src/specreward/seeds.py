@@ -17,8 +17,8 @@ from specreward.errors import InputError
 
 __all__ = ["choose", "derive", "rolled", "rolling", "uniform"]
 
-Dice = Callable[[Sequence[float]], int]
-"""Takes weights, at least 0, and gives the index that is to be drawn."""
+Dice = Callable[..., int]
+"""Takes weights, at least 0, the seed and the parts that name the draw; gives the index drawn."""
 
 _dice: ContextVar[Dice | None] = ContextVar("specreward_dice", default=None)
 
@@ -46,15 +46,19 @@ def choose(weights: Sequence[float], seed: int, *parts: object) -> int:
         parts: Name the draw.
 
     Raises:
-        InputError: A weight is negative, infinite or NaN, or none is above 0.
+        InputError: A weight is negative, infinite or NaN, none is above 0, or their sum is
+            beyond all numbers.
     """
     bounds = list(accumulate(weights))
-    sound = bool(bounds) and all(map(isfinite, weights)) and min(weights) >= 0
+    sound = bool(bounds) and min(weights) >= 0 and isfinite(bounds[-1])
     if not sound or not bounds[-1] > 0:
-        raise InputError(f"expected finite weights of at least 0, not all 0, got {list(weights)!r}")
+        raise InputError(
+            f"expected finite weights of at least 0, not all 0 and with a finite sum, got "
+            f"{list(weights)!r}"
+        )
     dice = _dice.get()
     if dice is not None:
-        return dice(weights)
+        return dice(weights, seed, *parts)
     point = uniform(seed, *parts) * bounds[-1]
     last = max(i for i, weight in enumerate(weights) if weight > 0)  # where rounding ends
     return next((i for i, bound in enumerate(bounds) if point < bound), last)

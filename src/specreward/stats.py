@@ -29,6 +29,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from specreward.checks import whole
 from specreward.errors import InputError
 
 __all__ = [
@@ -98,7 +99,7 @@ def mean(
 
     Args:
         values: One number per problem, ``[N]``.
-        seed: Of the resampling.
+        seed: Of the resampling, at least 0.
         confidence: Between 0 and 1.
         resamples: Number of bootstrap samples, at least 100.
 
@@ -122,7 +123,7 @@ def paired_difference(
     Args:
         first: One number per problem, ``[N]``.
         second: The numbers of the same problems in the same order, ``[N]``.
-        seed: Of the resampling.
+        seed: Of the resampling, at least 0.
         confidence: Between 0 and 1.
         resamples: Number of bootstrap samples, at least 100.
 
@@ -150,7 +151,7 @@ def paired_ratio(
     Args:
         first: One number per problem, ``[N]``, at least 0; not all 0.
         second: The numbers of the same problems in the same order, ``[N]``, at least 0.
-        seed: Of the resampling.
+        seed: Of the resampling, at least 0.
         confidence: Between 0 and 1.
         resamples: Number of bootstrap samples, at least 100.
 
@@ -254,6 +255,7 @@ def _bootstrap(
         raise InputError(f"expected at least 100 resamples, got {resamples!r}")
     if not 0 < confidence < 1:
         raise InputError(f"expected a confidence between 0 and 1, got {confidence!r}")
+    whole("seed of the bootstrap", seed, 0)
     rng = np.random.default_rng(seed)
     rows = max(1, _CHUNK // len(a))  # indices held at a time: 32 MiB
     draws = []

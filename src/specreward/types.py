@@ -19,6 +19,7 @@ from specreward.engines import Completion, LanguageModel, Sampling, Scored, Usag
 
 __all__ = [
     "Candidate",
+    "Comparing",
     "Completion",
     "Judgement",
     "LanguageModel",
@@ -343,6 +344,16 @@ class StepScorer(Protocol):
 
     async def steps(self, paths: Sequence[Path]) -> list[list[float]]:
         """Scores in [0, 1], ``[P][T]``, T the depth of the path."""
+        ...
+
+
+@runtime_checkable
+class Comparing(RewardModel, Protocol):
+    """A reward model whose scores say how a path stands among those of its call, and no more."""
+
+    @property
+    def tournament(self) -> object:
+        """Who is compared with whom."""
         ...
 
 

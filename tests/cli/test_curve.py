@@ -3,6 +3,7 @@
 import json
 import math
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import pytest
 
@@ -37,6 +38,8 @@ def test_all_rules_for_every_n(call, run):
     done = call("curve", run)
     assert done.exit_code == 0, done.stderr
     assert "written to" in done.stderr
+    notes = " ".join(done.stderr.split())
+    assert "its paths: cot(), self_consistency(n=8, stop=vote_decided())" in notes
     assert (run / "run.db").read_bytes() == before
     found = points(run)
     rules = {BEST: ["pass", "highest()", "vote", "weighted_vote()"], VOTES: ["pass", "vote"]}
@@ -111,7 +114,9 @@ def test_the_seed_is_of_the_intervals(call, run, tmp_path):
         (["-s", "self_consistency(8, stop=vote_decided())"], "got one that may stop before"),
         (["--pick", "max_reward"], "--pick max_reward: expected pass, vote, highest"),
         (["-s", VOTES, "--pick", "highest"], "expected pass or vote for self_consistency(n=8)"),
+        (["--pick", "highest"], "choose a run of best_of_n with --strategy"),
         (["--pick", "higest"], "unknown"),
+        (["--seed", "-1"], "-1 is not in the range"),
         (["-o", "/proc/no/such"], "cannot be written"),
     ],
 )
@@ -122,6 +127,9 @@ def test_refusals(call, run, words, said):
 
 
 def test_a_run_without_its_command_or_no_run(call, run, tmp_path):
+    (run / "command.json").write_text('{"task": 3}')
+    done = call("curve", run)
+    assert (done.exit_code, done.stderr.startswith("error: cannot read '3'")) == (2, True)
     (run / "command.json").unlink()
     done = call("curve", run)
     assert (done.exit_code, "which names the task of the run" in done.stderr) == (2, True)
@@ -159,11 +167,36 @@ def test_curves_are_drawn_where_they_are():
         lines([Series(name="a<b", points=rising), Series(name="c", points=flat)], "paths")
     )
     ways = [one for one in drawn.iter("polyline") if one.get("class") == "way"]
-    assert len(ways) == 2
+    assert len(ways) == 2 + 2  # and from the end of each to its number
     spots = [tuple(map(float, spot.split(","))) for spot in ways[0].get("points").split()]
     assert [x for x, _ in spots] == sorted([x for x, _ in spots])
     assert [y for _, y in spots] == sorted([y for _, y in spots], reverse=True)
     assert spots[1][0] - spots[0][0] == pytest.approx(spots[2][0] - spots[1][0], abs=0.2)
-    assert len(list(drawn.iter("circle"))) == 3 + 2  # the last of each with its number
+    assert len(list(drawn.iter("circle"))) == 3 + 2 + 2  # and the number of each
     bars = [one for one in drawn.iter("line") if one.get("class") == "bar"]
     assert len(bars) == 3 + 2
+
+
+@pytest.mark.parametrize(("right", "many"), [(10, 4), (0, 4), (5, 8), (7, 30)])
+def test_numbers_of_curves_that_coincide_stand_apart(right, many):
+    same = [(1.0, wilson(5, 10)), (16.0, wilson(right, 10))]
+    drawn = ET.fromstring(lines([Series(name=str(i), points=same) for i in range(many)], "paths"))
+    large = [one for one in drawn.iter("circle") if one.get("r") == "10"]
+    small = [one for one in drawn.iter("circle") if one.get("r") != "10"]
+    heights = [float(one.get("cy")) for one in large]
+    steps = [after - before for before, after in pairwise(heights)]
+    assert min(steps) >= 19.9 if many < 10 else min(steps) > 9  # what fits stands clear
+    assert min(heights) >= 16
+    assert max(heights) <= 360 - 46 - 10
+    assert min(float(one.get("cx")) for one in large) > max(float(one.get("cx")) for one in small)
+    assert max(float(one.get("cx")) for one in large) <= 560 - 18 - 10
+
+
+def test_a_number_stands_beside_its_end_where_there_is_room():
+    far = [[(1.0, wilson(k, 10)), (16.0, wilson(k, 10))] for k in (2, 8)]
+    drawn = ET.fromstring(lines([Series(name="x", points=one) for one in far], "paths"))
+    found = [(one.get("r"), one.get("cy")) for one in drawn.iter("circle")]
+    for k in (0, 1):
+        assert [cy for r, cy in found if r == "10"][k] == [cy for r, cy in found if r != "10"][
+            2 * k
+        ]

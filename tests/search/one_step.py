@@ -22,12 +22,14 @@ class InOrder:
 
     policy: ExactPolicy
 
-    async def extend(self, paths: Sequence[Path], n: int, **how: Any) -> list[list[Path]]:
+    async def extend(
+        self, paths: Sequence[Path], n: int, *, start: int = 0, **how: Any
+    ) -> list[list[Path]]:
         drawn: list[list[Path]] = []
         for path in paths:
             drawn.append([])
-            for _ in range(n):
-                [[one]] = await self.policy.extend([path], 1, **how)
+            for place in range(start, start + n):
+                [[one]] = await self.policy.extend([path], 1, start=place, **how)
                 drawn[-1].append(one)
         return drawn
 

@@ -159,7 +159,7 @@ class Coin:
     """A belief of two points: (0.3 + sum) / (1 + n), give or take a quarter, half and half."""
 
     def draw(self, seen, rng):
-        off = COIN * (1 - 2 * choose([1, 1], 0, "coin"))
+        off = COIN * (1 - 2 * choose([1, 1], 0, rng.integers(2**62)))
         return (0.3 + seen.n * seen.mean) / (1 + seen.n) + off
 
 
@@ -259,7 +259,9 @@ class Watched:
     written: list
 
     async def extend(self, paths, n, *, until="step", temperature=0.8, start=0):
-        [[path]] = await self.policy.extend(paths, n, until=until, temperature=temperature)
+        [[path]] = await self.policy.extend(
+            paths, n, until=until, temperature=temperature, start=start
+        )
         self.written.append(word(path))
         return [[path]]
 

@@ -83,6 +83,14 @@ def test_the_end_of_the_walk_is_the_answer_not_the_highest_score(plant, best):
     assert Highest()(result.candidates, tree.models).path.steps[-1].text == "b"
 
 
+def test_of_equal_ends_the_one_walked_to_is_the_answer(plant, best):
+    tree = plant({"a": 0.5, "b": 0.5}, final={"a", "b"})
+    steps = [Step(x, 1, -1.0, final=True) for x in "abb"]  # b is drawn more often
+    tree.policy = ScriptedPolicy({(): steps})
+    tree.models = replace(tree.models, policy=tree.policy)
+    assert best(tree.run(GRACE(3, reward_share=1.0))) == "b"
+
+
 def test_what_it_passed_is_the_answer_where_the_walk_has_no_end(plant, best):
     tree = plant({"a": 0.6, "b": 0.5, "ax": 0.1}, final={"b"}, dead={"ax"})
     result = tree.run(GRACE(2, reward_share=1.0))

@@ -1,4 +1,3 @@
-import asyncio
 from dataclasses import replace
 from itertools import product
 
@@ -8,8 +7,6 @@ from specreward.errors import InputError
 from specreward.search import HGS, Greedy
 from specreward.seeds import uniform
 from specreward.spec import name_of, parse
-from specreward.testing import check_strategy, toy_models
-from specreward.testing.contract import search
 from specreward.testing.exact import ExactPolicy, ExactReward, ExactTask, law
 from specreward.types import Models, Problem, Trace
 from specreward.verify import RewardScores, Threshold
@@ -24,10 +21,6 @@ def letters(seed, depth, count=3):
         "".join(word) for k in range(1, depth + 1) for word in product("abc"[:count], repeat=k)
     ]
     return {word: uniform(seed, word) for word in words}, {w for w in words if len(w) == depth}
-
-
-def test_the_contract():
-    check_strategy(HGS())
 
 
 def test_recovers_where_the_greedy_branch_dies(plant, best):
@@ -59,6 +52,13 @@ def test_a_finished_bad_step_is_no_end_but_a_candidate(plant, spelled, best):
     result = tree.run(HGS(2, tries=1))
     assert spelled(result) == ["aa", "ba"]
     assert best(result) == "ba"
+
+
+def test_an_answer_passed_over_may_be_the_best(plant, best):
+    tree = plant({"a": 0.9, "b": 0.8, "aa": 0.6}, final={"b", "aa"}, depth=2)
+    result = tree.run(HGS(2, tries=1))
+    assert tree.extended == ["", "a"]
+    assert (best(result), result.ended) == ("b", "done")
 
 
 def test_takes_the_best_neutral_step_where_none_is_positive(plant):
@@ -164,57 +164,13 @@ def test_exact_law_of_one_step():
     assert first["y", "done"] == pytest.approx(wrong, abs=1e-12)
 
 
-FLIPS = {
-    "n": 1,
-    "tries": 1,
-    "positive": 0.9,
-    "negative": 0.45,
-    "backtracks": 0,
-    "temperature": 0.2,
-    "verify": Threshold(0.8, of=RewardScores(), keep=0),
-    "depth": 2,
-}
-
-
-def observe(strategy):
-    models = toy_models(noise=0.45)
-
-    async def go():
-        drawn = models.task.generate(30, "flip", 0)
-        results = [await search(strategy, problem, models) for problem in drawn]
-        return [(r.expansions, r.best and r.best.path, r.ended, r.counts) for r in results]
-
-    return asyncio.run(go())
-
-
-@pytest.mark.parametrize("name", FLIPS)
-def test_every_field_makes_a_difference(name):
-    assert observe(replace(HGS(), **{name: FLIPS[name]})) != observe(HGS())
-
-
 def test_text():
     strategy = HGS(2, positive=0.75, negative=0.25)
     assert name_of(strategy) == "hgs(n=2, positive=0.75, negative=0.25)"
     assert parse(name_of(strategy)) == strategy
 
 
-@pytest.mark.parametrize(
-    ("fields", "says"),
-    [
-        ({"n": 0}, "hgs n: expected an integer"),
-        ({"tries": 0}, "hgs tries: expected an integer"),
-        ({"backtracks": -1}, "hgs backtracks: expected an integer"),
-        ({"positive": "good"}, "hgs positive: expected a finite number"),
-        ({"negative": float("nan")}, "hgs negative: expected a finite number"),
-        (
-            {"negative": 0.6},
-            r"hgs negative: expected at most the value of positive \(0.5\), got 0.6",
-        ),
-        ({"temperature": -1}, "hgs temperature: expected a finite number"),
-        ({"verify": None}, "hgs verify: expected an object"),
-        ({"depth": 0}, "hgs depth: expected an integer"),
-    ],
-)
-def test_bad_input(fields, says):
+def test_a_step_cannot_be_positive_and_negative():
+    says = r"hgs negative: expected at most the value of positive \(0.5\), got 0.6"
     with pytest.raises(InputError, match=says):
-        HGS(**fields)
+        HGS(negative=0.6)

@@ -112,6 +112,15 @@ def test_nothing_seen_is_the_prior():
     assert variance == pytest.approx(0.2**2 + 0.2**2 + 0.3**2 + FLOOR**2, rel=2e-3)
 
 
+def test_a_fit_leaves_the_prior_as_it_was():
+    import specreward.search.mixed_model as module
+
+    before = module._grid(PRIOR)[0].copy()
+    for groups in ([], SMALL):
+        fit(PRIOR, tallies(groups))
+    assert (module._grid(PRIOR)[0] == before).all()
+
+
 def test_groups_that_are_all_alike_are_one():
     """No spread between groups: the mean is that of one normal sample with known mean's prior."""
     prior = MixedPrior(between_scale=1e-6, within_scale=0.3)

@@ -9,7 +9,14 @@ from specreward.search import BFS, DVTS, Beam, Greedy, MaxReward
 from specreward.testing import ScriptedPolicy, ScriptedReward, ToyTask, toy_models
 from specreward.testing.contract import search
 from specreward.types import Models, Problem, Siblings, Step, Trace
-from specreward.verify import Lookahead, RewardScores, SelfEvaluation, Speculative, Threshold
+from specreward.verify import (
+    LikelihoodAndReward,
+    Lookahead,
+    RewardScores,
+    SelfEvaluation,
+    Speculative,
+    Threshold,
+)
 
 from .toys import ToyRewards, ask, children, roles
 
@@ -162,6 +169,30 @@ def test_children_that_the_inner_verifier_draws_are_left_where_they_stand():
         Lookahead(1, verify=inner), replace(models, task=ToyTask(depth=2)), children("a")
     )
     assert [(word(item.path), item.score) for item in judged] == [("a", 0.2), ("z", 0.4)]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_child_that_is_drawn_again_is_judged_once(kept):
+    async def inner(families, models):
+        [judged] = await Threshold(0.5, keep=0)(families, models)
+        [again] = await RewardScores()([children("a")], models)
+        return [[*judged, replace(again[0], kept=kept)]]
+
+    policy = ScriptedPolicy({("a",): [Step("A", final=True)]})
+    models = roles(reward=ToyRewards({"A": 0.2, "a": 0.7}), policy=policy)
+    models = replace(models, task=ToyTask(depth=2))
+    [[item]] = ask(Lookahead(1, verify=inner), models, children("a"))
+    assert (word(item.path), item.score, item.kept) == ("a", 0.7 if kept else 0.2, kept)
+
+
+def test_the_steps_ahead_are_certain():
+    """A likelihood is that of the child alone: its roll is no part of the law it was drawn from."""
+    steps = {(x,): [Step(x.upper(), 5, -9.0, final=True)] for x in "ab"}
+    models = roles(reward=None, policy=ScriptedPolicy(steps))
+    models = replace(models, task=ToyTask(depth=2, branch=26))
+    family, verify = children("ab", [-1.0, -2.0]), LikelihoodAndReward(0.0)
+    [plain], [ahead] = ask(verify, models, family), ask(Lookahead(1, verify=verify), models, family)
+    assert [item.score for item in ahead] == [item.score for item in plain]
 
 
 @pytest.mark.parametrize("fields", [{"k": -1}, {"k": 1.5}, {"verify": 3}, {"verify": RewardScores}])

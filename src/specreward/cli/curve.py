@@ -72,7 +72,7 @@ def _task(file: Path) -> Task:
             f"expected {command}, which names the task of the run, got none that can be read: give "
             "the folder that specreward compare wrote"
         ) from error
-    task: Task = parse(text, "task")
+    task: Task = parse(str(text), "task")
     return task
 
 
@@ -100,6 +100,9 @@ def _rows(store: Store, strategy: str | None) -> list[RunRow]:
             f"{store.path}: expected a run of {kinds}, whose paths are drawn independently, got "
             f"{have}: run specreward compare with one of them"
         )
+    left = ", ".join([row.strategy for row in rows if row not in found])
+    if left:
+        notes().print(f"left out, as no {kinds} that draws all its paths: {left}", markup=False)
     return found
 
 

@@ -44,7 +44,9 @@ Split = Annotated[str, typer.Option(help="train, tune or test; they share no pro
 ProblemFile = Annotated[
     Path | None, typer.Option("--problems", help="A file or folder of problems, not a split.")
 ]
-Seed = Annotated[int, typer.Option(help="Another seed makes other problems and other draws.")]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Another seed makes other problems and other draws.")
+]
 BudgetText = Annotated[
     str | None,
     typer.Option("--budget", help="Caps for each problem, such as tokens=5000,seconds=30."),

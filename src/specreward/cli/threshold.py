@@ -29,7 +29,7 @@ from specreward.errors import InputError, StoreError
 from specreward.report.files import as_json, write_whole
 from specreward.reward.composed import names_of
 from specreward.run import run
-from specreward.search.speculative import Gated, calibrate, quantile, statistics
+from specreward.search.speculative import Calibration, Gated, calibrate, quantile, statistics
 from specreward.spec import name_of, parse
 from specreward.types import Result
 
@@ -85,11 +85,7 @@ def threshold(
             "strategy": text,
             "from": name_of(gated),
             "statistic": gated.statistic,
-            "threshold": found.threshold,
             "accept": found.asked,
-            "rate": found.rate,
-            "steps": found.n,
-            "quantiles": {f"{share:g}": quantile(values, share) for share in SHARES},
             "task": name_of(kind),
             "split": split,
             "problems": len(problems),
@@ -97,7 +93,16 @@ def threshold(
             "models": engines.names,
             "reward": _reward(engines),
         }
-        _write(output, as_json(record))
+        _write(output, as_json(record | _numbers(found, values)))
+
+
+def _numbers(found: Calibration, values: Sequence[float]) -> dict[str, object]:
+    return {
+        "threshold": found.threshold,
+        "rate": found.rate,
+        "steps": found.n,
+        "quantiles": {f"{share:g}": quantile(values, share) for share in SHARES},
+    }
 
 
 def _complain(done: Sequence[Result]) -> None:

@@ -20,6 +20,8 @@ __all__ = ["Point", "Series", "chart", "lines"]
 
 WIDTH, HEIGHT = 560, 360
 LEFT, RIGHT, TOP, BOTTOM = 52, 18, 16, 46
+RADIUS = 10
+"""Of the circle around a number."""
 COLORS = 8
 """The style has this many colors, as the classes ``c0`` and up."""
 
@@ -66,7 +68,7 @@ def lines(series: Sequence[Series], axis: str) -> str:
     """The drawing of some curves as an SVG element.
 
     Args:
-        series: Numbered from 1 in this order, at the last point of each; at least one point in all.
+        series: Numbered from 1 in this order, beside the last point of each; each has a point.
         axis: What the cost is.
     """
     low, high = _span([cost for one in series for cost, _ in one.points])
@@ -76,7 +78,7 @@ def lines(series: Sequence[Series], axis: str) -> str:
         parts.append(f'<g class="c{i % COLORS}"><polyline class="way" points="{way}"/>')
         # One beside the other, so that the bars of curves that lie close can be told apart.
         aside = 3.0 * (i - (len(series) - 1) / 2)
-        for cost, accuracy in one.points[:-1]:
+        for cost, accuracy in one.points:
             x, ends = _x(cost, low, high) + aside, (_y(accuracy.high), _y(accuracy.low))
             about = f"{one.name}: {accuracy.estimate:.1%} at {short(cost)}"
             parts.append(
@@ -85,16 +87,49 @@ def lines(series: Sequence[Series], axis: str) -> str:
                 f'/><circle cx="{x - aside:.1f}" cy="{_y(accuracy.estimate):.1f}" r="3.5"/></g>'
             )
         parts.append("</g>")
-    parts += [
-        _mark(
-            i, Point(name=one.name, cost=one.points[-1][0], accuracy=one.points[-1][1]), low, high
-        )
-        for i, one in enumerate(series)
-    ]
+    parts += _numbers(series, low, high)
     title = f"Accuracy against {axis}"
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
+    )
+
+
+def _numbers(series: Sequence[Series], low: float, high: float) -> list[str]:
+    """The number of each curve to the right of its last point, tied to it by a line."""
+    ends = [(_x(cost, low, high), _y(y.estimate)) for cost, y in [s.points[-1] for s in series]]
+    parts = []
+    for i, ((x, y), height) in enumerate(zip(ends, _apart([y for _, y in ends]), strict=True)):
+        aside = x + 2.6 * RADIUS
+        parts.append(
+            f'<g class="point c{i % COLORS}"><title>{escape(series[i].name)}</title>'
+            f'<polyline class="way" points="{x:.1f},{y:.1f} {aside:.1f},{height:.1f}"/>'
+            f"{_number(i, aside, height)}</g>"
+        )
+    return parts
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """The heights moved as little as it takes for circles at them not to overlap."""
+    top, bottom = TOP, HEIGHT - BOTTOM - RADIUS
+    gap = min(2.0 * RADIUS, (bottom - top) / max(1, len(heights) - 1))
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    found = list(heights)
+    least = float(top)
+    for place in order:
+        found[place] = max(found[place], least)
+        least = found[place] + gap
+    most = float(bottom)
+    for place in reversed(order):
+        found[place] = min(found[place], most)
+        most = found[place] - gap
+    return found
+
+
+def _number(i: int, x: float, y: float) -> str:
+    return (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}"/>'
+        f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle">{i + 1}</text>'
     )
 
 
@@ -169,6 +204,5 @@ def _mark(i: int, point: Point, low: float, high: float) -> str:
     return (
         f'<g class="point c{i % COLORS}"><title>{escape(about)}</title>'
         f'<line class="bar" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>'
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="10"/>'
-        f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle">{i + 1}</text></g>'
+        f"{_number(i, x, y)}</g>"
     )

@@ -15,7 +15,7 @@ from html import escape
 from importlib.resources import files
 
 from specreward.errors import InputError
-from specreward.report.chart import Series, lines
+from specreward.report.chart import COLORS, Series, lines
 from specreward.report.rows import total
 from specreward.report.subsets import highest_at, pass_at, sizes, vote_at
 from specreward.search import (
@@ -126,8 +126,8 @@ def rules_of(spec: str, picks: Sequence[str]) -> dict[str, Rule]:
         pick = parse(text, "pick")
         if not judged:
             raise InputError(
-                f"--pick {text}: expected pass or vote for {spec}, whose paths have no scores; run "
-                "best_of_n for the others"
+                f"--pick {text}: expected pass or vote for {spec}, whose paths have no scores; "
+                "choose a run of best_of_n with --strategy for the others"
             )
         rules[name_of(pick)] = _rule(text, pick)
     return rules
@@ -257,7 +257,7 @@ def _card(spec: str, curves: Sequence[Curve]) -> str:
     ]
     names = "".join(
         [
-            f'<span class="named"><span class="tag c{i % 8}">{i + 1}</span>'
+            f'<span class="named"><span class="tag c{i % COLORS}">{i + 1}</span>'
             f"<code>{escape(one.rule)}</code></span>"
             for i, one in enumerate(curves)
         ]

@@ -7,6 +7,7 @@ another package, a label in a run file) they say what the evidence alone can tel
     speculative   chance of the draw, the bound on SR, the sibling selected, the floor, the last one
     threshold     the lowest score that survives
     self_evaluation    the lowest value that survives
+    gsi, rsd, ...      who wrote the step, and the chance that it was taken
     anything else      the score
 """
 
@@ -31,6 +32,9 @@ Reason = Callable[[Judgement], str]
 
 EVIDENCE = frozenset({"accept", "sr", "reward"})
 """What a speculative rule leaves behind."""
+
+WRITTEN = frozenset({"chance", "draft"})
+"""What a search with a draft leaves behind."""
 
 
 def rule_of(strategy: object | str) -> object | None:
@@ -70,6 +74,10 @@ def _evidence(item: Judgement) -> str:
     """In words, without knowing the rule."""
     if set(item.details) >= EVIDENCE:
         return _chance(item, f"SR {item.details['sr']:.3g}")
+    if set(item.details) >= WRITTEN:
+        writer = "draft" if item.details["draft"] else "target"
+        taken = "taken" if item.kept else "not taken"
+        return f"of the {writer}: {taken} at a chance of {item.details['chance']:.0%}"
     if not item.kept and not item.details and not item.path.finished:
         return "ended without an answer"
     return "" if item.kept else f"score {item.score:.3g} was too low for the verifier"

@@ -20,17 +20,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, Protocol, final
 
-__all__ = ["Aggregate", "Last", "Mean", "Minimum", "Product"]
+from specreward.verify.citations import LETS_VERIFY, TEST_TIME_COMPUTE
 
-LETS_VERIFY = """@inproceedings{lightman2024lets,
-  title = {Let's Verify Step by Step},
-  author = {Lightman, Hunter and Kosaraju, Vineet and Burda, Yuri and Edwards, Harrison and
-            Baker, Bowen and Lee, Teddy and Leike, Jan and Schulman, John and Sutskever, Ilya and
-            Cobbe, Karl},
-  booktitle = {International Conference on Learning Representations},
-  year = {2024},
-  eprint = {2305.20050}
-}"""
+__all__ = ["Aggregate", "Last", "Mean", "Minimum", "Product"]
 
 
 class Aggregate(Protocol):
@@ -50,13 +42,7 @@ class Aggregate(Protocol):
 class Last:
     """The score after the last step; asks for no other."""
 
-    __cite__: ClassVar[str] = """@article{snell2024scaling,
-  title = {Scaling LLM Test-Time Compute Optimally can be More Effective than Scaling Model
-           Parameters},
-  author = {Snell, Charlie and Lee, Jaehoon and Xu, Kelvin and Kumar, Aviral},
-  journal = {arXiv preprint arXiv:2408.03314},
-  year = {2024}
-}"""
+    __cite__: ClassVar[str] = TEST_TIME_COMPUTE
 
     def needed(self, depth: int) -> Sequence[int]:
         """The last step."""

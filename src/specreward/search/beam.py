@@ -27,6 +27,7 @@ from specreward.checks import number, rule, whole
 from specreward.search.expand import conclude, deepest, expand, ranked
 from specreward.search.pick import Highest, Pick
 from specreward.types import Candidate, Models, Path, Problem, Result, Verifier
+from specreward.verify.citations import OVM, TEST_TIME_COMPUTE
 from specreward.verify.scored import RewardScores
 
 __all__ = ["Beam"]
@@ -56,20 +57,7 @@ class Beam:
     depth: int | None = None
     pick: Pick = Highest()
 
-    __cite__: ClassVar[str] = """@inproceedings{yu2024ovm,
-  title = {{OVM}, Outcome-supervised Value Models for Planning in Mathematical Reasoning},
-  author = {Yu, Fei and Gao, Anningzhe and Wang, Benyou},
-  booktitle = {Findings of the Association for Computational Linguistics: NAACL 2024},
-  year = {2024},
-  eprint = {2311.09724}
-}
-@article{snell2024scaling,
-  title = {Scaling {LLM} Test-Time Compute Optimally can be More Effective than Scaling Model
-           Parameters},
-  author = {Snell, Charlie and Lee, Jaehoon and Xu, Kelvin and Kumar, Aviral},
-  journal = {arXiv preprint arXiv:2408.03314},
-  year = {2024}
-}"""
+    __cite__: ClassVar[str] = f"{OVM}\n{TEST_TIME_COMPUTE}"
 
     def __post_init__(self) -> None:
         whole("beam width", self.width, 1)

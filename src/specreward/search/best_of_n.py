@@ -22,11 +22,13 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
 from specreward.checks import number, rule, whole
+from specreward.errors import InputError
 from specreward.search.expand import conclude, judge
 from specreward.search.pick import Highest, Pick
 from specreward.search.stopping import Drawn, Never, Stopping, rounds
 from specreward.types import (
     Candidate,
+    Comparing,
     Judgement,
     Models,
     Path,
@@ -51,7 +53,7 @@ class BestOfN:
         temperature: Of the policy.
         verify: Judges the distinct finished paths as children of the root. With ``stop``, those of
             one call at a time: its scores must not hang on what is judged beside.
-        pick: Chooses the answer: ``Highest()`` (hard) or ``WeightedVote()``.
+        pick: Chooses the answer: ``Highest()`` (hard), or a vote such as ``WeightedVote()``.
         stop: When to stop before: ``score_reached()``, or a rule over votes. By default all paths
             are drawn, in one call.
 
@@ -82,7 +84,17 @@ class BestOfN:
         rule("best_of_n stop", self.stop, "score_reached()")
 
     async def __call__(self, problem: Problem, models: Models) -> Result:
-        """Draw and judge the paths, in one call each unless ``stop`` looks in between."""
+        """Draw and judge the paths, in one call each unless ``stop`` looks in between.
+
+        Raises:
+            InputError: ``stop`` is set and the reward model compares the paths of a call.
+        """
+        if isinstance(models.reward, Comparing) and not isinstance(self.stop, Never):
+            raise InputError(
+                f"best_of_n stop: expected a reward that holds from call to call, got "
+                f"{type(models.reward).__name__}, which compares the paths of one: leave stop= "
+                "out, or let a judge grade each path"
+            )
         root, drawn = Path(problem), list[Drawn]()
         known: dict[str, Judgement] = {}
         async for paths in rounds(

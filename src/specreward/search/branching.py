@@ -7,9 +7,14 @@ X. Li (2025), "Chain-in-Tree: Back to Sequential Reasoning in LLM Tree Search", 
 
 Where it holds, the search goes on with that step alone.
 
+The authors' program has two forms of BN-SC, both on three samples. The first chains at 1 - entropy
+(in units of the log of the number of groups) of at least 0.13, which 2 + 1 (0.082) and 1 + 1 + 1
+(0) do not reach: all must agree, as by default here. The second chains at a share of 0.49: two of
+three.
+
 Differs from the paper: equal steps are equal texts (there a language model groups them, except
 where actions are texts of a closed form, as here); the judge answers the task's own question
-whether a step is good (there it writes a number for how necessary branching is).
+whether a step is good (there it writes how necessary the step is, from 1 to 4, and 3 is enough).
 """
 
 from __future__ import annotations
@@ -65,12 +70,12 @@ class SamplesAgree:
     """No branching where the policy agrees with itself.
 
     Args:
-        least: Share of the most frequent sample, in [0, 1]; 0 never branches. The default asks for
-            two of three.  # reward_gamma
+        least: Share of the most frequent sample, in [0, 1]; 0 never branches, 1 branches unless
+            all agree.  # reward_gamma
         probes: Samples drawn, at least 1; with 1 it never branches.  # n_actions_for_bne
     """
 
-    least: float = 0.49
+    least: float = 1.0
     _: KW_ONLY
     probes: int = 3
 

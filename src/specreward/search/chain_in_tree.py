@@ -16,7 +16,8 @@ breadth-first search; ``branching.py`` has the two tests of the paper.
 
 Differs from the paper: the frontier is pruned over forks, whatever their depth (there among paths
 of one depth); a chain's end is judged once if it is finished, and nothing else of a chain ever is;
-the answer is picked by score (there by votes).
+the first answers end the search (there more than five), and one is picked by score (there by
+votes).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from typing import ClassVar, final
 from specreward.checks import number, rule, whole
 from specreward.errors import InputError
 from specreward.search.branching import CHAIN_IN_TREE, Branching, SamplesAgree
-from specreward.search.expand import conclude, deepest, judge, ranked
+from specreward.search.expand import conclude, deepest, ranked, take
 from specreward.search.pick import Highest, Pick
 from specreward.types import (
     Candidate,
@@ -134,7 +135,7 @@ class ChainInTree:
         return ends, forks
 
     async def _fill(self, forks: Sequence[Siblings], models: Models) -> list[Siblings]:
-        """The forks with ``n`` children each, dead ones dropped."""
+        """The forks with ``n`` children each."""
         more: Sequence[Sequence[Path]] = [()] * len(forks)
         if forks and self.n > self.branching.probes:
             more = await models.policy.extend(
@@ -144,17 +145,16 @@ class ChainInTree:
                 start=self.branching.probes,
             )
         return [
-            Siblings(fork.parent, tuple([path for path in (*fork.children, *new) if not path.dead]))
+            Siblings(fork.parent, (*fork.children, *new))
             for fork, new in zip(forks, more, strict=True)
         ]
 
     async def _judge(self, families: Sequence[Siblings], models: Models) -> list[Judgement]:
         """Have families judged in one call; finished children that are kept are candidates."""
-        judged = [item for family in await judge(families, models, self.verify) for item in family]
-        models.trace.found += [
-            Candidate(item.path, item.score) for item in judged if item.kept and item.path.finished
-        ]
-        return judged
+        parents = [family.parent for family in families]
+        drawn = [family.children for family in families]
+        judged = await take(parents, drawn, models, self.verify)
+        return [item for judgements in judged for item in judgements]
 
     def _enough(self, models: Models) -> bool:
         """Whether as many finished paths were found as were asked for."""

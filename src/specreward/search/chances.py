@@ -56,13 +56,8 @@ def water_level(
     Raises:
         InputError: No reward, or one that is not finite, or no chance above 0.
     """
-    shares = _shares(rewards, chances)
-    pairs = sorted([(r, p) for r, p in zip(rewards, shares, strict=True) if p > 0], reverse=True)
-    for count in range(1, len(pairs)):
-        level = _level(pairs[:count], reward_temperature)
-        if level >= pairs[count][0]:
-            return level
-    return _level(pairs, reward_temperature)
+    top, depth = _water(rewards, _shares(rewards, chances), reward_temperature)
+    return top - depth
 
 
 def pessimistic(
@@ -78,20 +73,28 @@ def pessimistic(
     Raises:
         InputError: No reward, or one that is not finite, or no chance above 0.
     """
-    level = water_level(rewards, reward_temperature, chances)
     shares = _shares(rewards, chances)
+    top, depth = _water(rewards, shares, reward_temperature)
     return [
-        share * max(0.0, reward - level) / reward_temperature
+        share * (max(0.0, depth - (top - reward)) / reward_temperature) if share > 0 else 0.0
         for reward, share in zip(rewards, shares, strict=True)
     ]
 
 
-def _level(above: Sequence[tuple[float, float]], reward_temperature: float) -> float:
-    """The level if exactly these (reward, chance) stand above it."""
-    top = above[0][0]
-    mass = fsum([chance for _, chance in above])
-    below = fsum([chance * (top - reward) for reward, chance in above])
-    return top - (below + reward_temperature) / mass
+def _water(
+    rewards: Sequence[float], shares: Sequence[float], reward_temperature: float
+) -> tuple[float, float]:
+    """The highest reward, and how far below it the level is: rounding keeps that above 0."""
+    pairs = sorted([(r, p) for r, p in zip(rewards, shares, strict=True) if p > 0], reverse=True)
+    top = pairs[0][0]
+    mass = below = depth = 0.0
+    for place, (reward, share) in enumerate(pairs):
+        mass += share
+        below += share * (top - reward)
+        depth = (below + reward_temperature) / mass
+        if place + 1 < len(pairs) and top - pairs[place + 1][0] >= depth:
+            break
+    return top, depth
 
 
 def _shares(rewards: Sequence[float], chances: Sequence[float] | None) -> list[float]:

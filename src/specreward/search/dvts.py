@@ -16,7 +16,7 @@ path stay independent. m = n is ``greedy``; m = 1 is n independent paths.
 
 Differs from the reference code: a finished sibling is a candidate wherever it is drawn (there on
 the last level only), and an unfinished one never is (there the text up to the cut is answered
-with); a tree ends by the task's rules, not at the word "boxed".
+with); equal siblings are one candidate; a tree ends by the task's rules, not at the word "boxed".
 """
 
 from __future__ import annotations

@@ -76,5 +76,10 @@ class GRACE:
         return conclude(self, problem, models, "done")
 
     def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
-        """The deepest candidate, of equally deep ones the highest: the end of the walk if any."""
-        return max(candidates, key=lambda found: (found.path.depth, found.score), default=None)
+        """The end of the walk; where it came to none, the deepest candidate, then the highest."""
+        walked = {ranked(judged)[0].path for _, judged in models.trace.expansions if judged}
+        return max(
+            candidates,
+            key=lambda found: (found.path.depth, found.score, found.path in walked),
+            default=None,
+        )

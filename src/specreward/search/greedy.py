@@ -22,6 +22,7 @@ from specreward.checks import number, rule, whole
 from specreward.search.expand import conclude, deepest, expand, ranked
 from specreward.search.pick import Highest
 from specreward.types import Candidate, Models, Path, Problem, Result, Verifier
+from specreward.verify.citations import GRACE
 from specreward.verify.scored import RewardScores
 
 __all__ = ["Greedy"]
@@ -47,14 +48,7 @@ class Greedy:
     verify: Verifier = RewardScores()
     depth: int | None = None
 
-    __cite__: ClassVar[str] = """@inproceedings{khalifa2023grace,
-  title = {{GRACE}: Discriminator-Guided Chain-of-Thought Reasoning},
-  author = {Khalifa, Muhammad and Logeswaran, Lajanugen and Lee, Moontae and Lee, Honglak and
-            Wang, Lu},
-  booktitle = {Findings of the Association for Computational Linguistics: EMNLP 2023},
-  year = {2023},
-  eprint = {2305.14934}
-}"""
+    __cite__: ClassVar[str] = GRACE
 
     def __post_init__(self) -> None:
         whole("greedy n", self.n, 1)

@@ -7,14 +7,16 @@ Step-Level reward model as the Navigators for Reasoning", arXiv 2310.10080.
     visit(path):
         up to ``tries`` times, until a child is positive:  children += n more ~ policy(path)
         go to the best positive child, without one to the best neutral one; the first that is
-        finished is the answer
+        finished ends the search
         no such child is left: path is dead; go back to its parent's next best child, which
         may happen ``backtracks`` times
+    answer with the finished child of the highest score
 
 Differs from the paper, which gives no pseudo-code (the rule for neutral steps is our reading): its
 reward model has three classes, here two thresholds cut a score into them; a further draw where no
 child is positive is ours, and so is the bound on going back; the temperature is 0.8 (there 0.1, at
-which there is hardly a sibling to go back to). Finished children passed over stay candidates.
+which there is hardly a sibling to go back to). A finished child that was passed over, or is
+negative, stays a candidate.
 """
 
 from __future__ import annotations
@@ -25,18 +27,9 @@ from typing import ClassVar, final
 
 from specreward.checks import number, rule, whole
 from specreward.errors import InputError
-from specreward.search.expand import conclude, deepest, judge, ranked
+from specreward.search.expand import conclude, deepest, ranked, take
 from specreward.search.pick import Highest
-from specreward.types import (
-    Candidate,
-    Judgement,
-    Models,
-    Path,
-    Problem,
-    Result,
-    Siblings,
-    Verifier,
-)
+from specreward.types import Candidate, Judgement, Models, Path, Problem, Result, Verifier
 from specreward.verify.scored import RewardScores
 
 __all__ = ["HGS"]
@@ -123,14 +116,9 @@ class HGS:
             [drawn] = await models.policy.extend(
                 [path], self.n, temperature=self.temperature, start=turn * self.n
             )
-            new = tuple([item for item in drawn if not item.dead and item.key not in seen])
+            new = [item for item in drawn if item.key not in seen]
             seen |= {item.key for item in new}
-            [more] = await judge([Siblings(path, new)], models, self.verify)
-            models.trace.found += [
-                Candidate(item.path, item.score)
-                for item in more
-                if item.kept and item.path.finished
-            ]
+            [more] = await take([path], [new], models, self.verify)
             judged += more
             if any(item.kept and item.score >= self.positive for item in more):
                 break

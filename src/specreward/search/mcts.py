@@ -30,7 +30,7 @@ from specreward.checks import number, rule, whole
 from specreward.search.expand import conclude, deepest, expand, ranked
 from specreward.search.pick import MaxReward, Pick
 from specreward.types import Candidate, Models, Path, Problem, Result, Verifier
-from specreward.verify.rap_evaluation import RapEvaluation
+from specreward.verify.citations import RAP
 from specreward.verify.scored import RewardScores
 
 __all__ = ["MCTS"]
@@ -120,7 +120,7 @@ class MCTS:
     solutions: int = 0
     pick: Pick = MaxReward()
 
-    __cite__: ClassVar[str] = RapEvaluation.__cite__
+    __cite__: ClassVar[str] = RAP
 
     def __post_init__(self) -> None:
         whole("mcts simulations", self.simulations, 1)

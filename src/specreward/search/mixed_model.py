@@ -120,8 +120,8 @@ def fit(prior: MixedPrior, groups: Sequence[Tally]) -> Fit:
         squares += total_squared * sharp
         logs = logs - 0.5 * count * np.log(variance)
     inside = scores - len(groups)
-    logs -= 0.5 * (np.log(precision) + squares - pull * pull / precision)
-    logs -= 0.5 * (inside * np.log(within) + spread / within)
+    logs = logs - 0.5 * (np.log(precision) + squares - pull * pull / precision)
+    logs = logs - 0.5 * (inside * np.log(within) + spread / within)
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()
     return Fit(groups, weights, prior.mean + pull / precision, precision, (between, within))

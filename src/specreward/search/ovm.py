@@ -30,6 +30,7 @@ from specreward.errors import InputError
 from specreward.search.expand import conclude, deepest, expand, ranked
 from specreward.search.pick import Highest, Pick
 from specreward.types import Candidate, Judgement, Models, Path, Problem, Result, Verifier
+from specreward.verify import citations
 from specreward.verify.scored import RewardScores
 
 __all__ = ["OVM"]
@@ -59,13 +60,7 @@ class OVM:
     depth: int | None = None
     pick: Pick = Highest()
 
-    __cite__: ClassVar[str] = """@inproceedings{yu2024ovm,
-  title = {{OVM}, Outcome-supervised Value Models for Planning in Mathematical Reasoning},
-  author = {Yu, Fei and Gao, Anningzhe and Wang, Benyou},
-  booktitle = {Findings of the Association for Computational Linguistics: NAACL 2024},
-  year = {2024},
-  eprint = {2311.09724}
-}"""
+    __cite__: ClassVar[str] = citations.OVM
 
     def __post_init__(self) -> None:
         whole("ovm width", self.width, 1)

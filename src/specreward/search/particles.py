@@ -11,14 +11,15 @@ arXiv 2502.01618.
         n particles <- resampler(w), unless this was the last step
     answer with the pick among the finished particles
 
-Weights are those of one step: resampling has used up the ones before. The mean of w over the n
-particles, multiplied over the steps, is an unbiased estimate of what the weights' products come to
-under the policy; log w is in the tree (``log_weight``), so that it can be had from there.
+Weights are those of one step: resampling has used up the ones before. A finished particle competes
+in each later resampling with potential(r, r): its odds once more by default, as in the paper's
+code. The mean of w over the n particles, multiplied over the steps, is an unbiased estimate of what
+the weights' products come to under the policy, if all paths are equally long or waiting weighs 1
+(``RewardGrowth``); log w is in the tree (``log_weight``), so that it can be had from there.
 
-Differs from the paper's code: a finished particle competes in each later resampling with
-potential(r, r), its odds once more by default (the code stops there with a failed assertion); a
-dead step weighs nothing and is counted; the last step is not followed by a resampling, which would
-only lose answers, and a finished particle that a resampling dropped stays a candidate.
+Differs from the paper's code: a dead step weighs nothing and is counted; particles at the depth
+limit are not resampled; a finished particle that a resampling dropped stays a candidate, and one
+that it copied is still one candidate.
 """
 
 from __future__ import annotations

@@ -45,11 +45,12 @@ def acceptance(reward: float, level: float, most: float) -> float:
 
     Args:
         reward: Of a path.
-        level: lam; what is not above it is never accepted.
-        most: The bound of rewards; what is not below it is accepted for certain.
+        level: lam; what is below it is never accepted.
+        most: The bound of rewards; what is below neither is accepted for certain.
     """
-    gain = max(0.0, reward - level)
-    return min(1.0, gain / (most - level)) if gain < most - level else float(gain > 0)
+    if reward >= max(level, most):
+        return 1.0
+    return (reward - level) / (most - level) if reward > level else 0.0
 
 
 @final

@@ -24,7 +24,7 @@ from specreward.checks import number
 __all__ = ["MARGIN", "PARTICLES", "Potential", "RewardGrowth", "RewardOdds"]
 
 MARGIN = 1e-7
-"""Odds are taken of rewards this far from 0 and 1 at least, as in the paper's code."""
+"""Odds are taken of rewards this far from 0 and 1 at least; the paper's code: 2.2e-16."""
 
 PARTICLES = """@misc{puri2025rollout,
   title = {Rollout Roulette: A Probabilistic Inference Approach to Inference-Time Scaling of {LLM}s

@@ -31,7 +31,7 @@ from typing import ClassVar, final
 
 from specreward.checks import number, positive, rule, whole
 from specreward.search.expand import conclude
-from specreward.search.pick import MajorityVote, Pick
+from specreward.search.pick import MajorityVote, Pick, SoftmaxVote
 from specreward.search.whole_paths import Draw, draw
 from specreward.seeds import choose
 from specreward.types import Candidate, Judgement, Models, Path, Problem, Result
@@ -79,12 +79,7 @@ class QAlign:
     pick: Pick = MajorityVote()
     temperature: float = 1.0
 
-    __cite__: ClassVar[str] = """@misc{faria2025sample,
-  title = {Sample, Don't Search: Rethinking Test-Time Alignment for Language Models},
-  author = {Faria, Gon{\\c{c}}alo and Smith, Noah A.},
-  year = {2025},
-  note = {arXiv:2504.03790}
-}"""
+    __cite__: ClassVar[str] = SoftmaxVote.__cite__
 
     def __post_init__(self) -> None:
         whole("qalign steps", self.steps, 1)

@@ -21,9 +21,10 @@ from typing import ClassVar, final
 from specreward.checks import number, rule, whole
 from specreward.errors import InputError
 from specreward.search.expand import conclude
+from specreward.search.pick import MajorityVote
 from specreward.search.stopping import Drawn, Never, ScoreReached, Stopping, rounds
 from specreward.types import Candidate, Judgement, Models, Path, Problem, Result
-from specreward.voting import majority, shares
+from specreward.voting import shares
 
 __all__ = ["SelfConsistency"]
 
@@ -100,7 +101,5 @@ class SelfConsistency:
         return conclude(self, problem, models, "done")
 
     def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
-        """The first candidate with the most frequent answer; None where nobody answered."""
-        answers = [models.task.answer(candidate.path) for candidate in candidates]
-        winner = majority(answers)
-        return None if winner is None else candidates[answers.index(winner)]
+        """A candidate with the most frequent answer; None where nobody answered."""
+        return MajorityVote()(candidates, models)

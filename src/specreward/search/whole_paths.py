@@ -83,7 +83,7 @@ def accept(
 
 
 def keep(root: Path, drawn: Sequence[Draw], models: Models, answer: int | None) -> None:
-    """Record the draws: details ``reward``, and ``taken`` 1 for the one to answer with."""
+    """Record the draws: details ``reward``, and ``taken`` for the one to answer with alone."""
     models.trace.record(
         root,
         [
@@ -92,7 +92,7 @@ def keep(root: Path, drawn: Sequence[Draw], models: Models, answer: int | None) 
             else Judgement(
                 one.path,
                 one.reward,
-                details={"reward": one.reward, "taken": float(place == answer)},
+                details={"reward": one.reward} | ({"taken": 1.0} if place == answer else {}),
             )
             for place, one in enumerate(drawn)
         ],
@@ -108,7 +108,7 @@ def taken(candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         item.path
         for _, judgements in models.trace.expansions
         for item in judgements
-        if item.details.get("taken", 0.0) == 1.0
+        if "taken" in item.details
     }
     return next((candidate for candidate in candidates if candidate.path in answers), None)
 

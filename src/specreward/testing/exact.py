@@ -17,11 +17,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import combinations_with_replacement
 from typing import Literal, TypeVar, final
 
+from specreward.checks import positive, whole
 from specreward.engines import Completion, Sampling
 from specreward.errors import InputError
 from specreward.seeds import choose, rolled, rolling
@@ -40,6 +41,10 @@ def law(program: Callable[[], Awaitable[T]]) -> dict[T, float]:
 
     Args:
         program: Called once for each way that the draws can fall.
+
+    Raises:
+        InputError: Two draws of one run have the same name, so that with a seed they would be one;
+            or the program is not the same each time that it is called.
     """
     return asyncio.run(_law(program))
 
@@ -66,15 +71,33 @@ class _Played:
 
     def __init__(self, script: Sequence[_Draw]) -> None:
         self._script = script
+        self._names: set[tuple[str, ...]] = set()
         self.draws: list[_Draw] = []
 
-    def __call__(self, weights: Sequence[float]) -> int:
+    def __call__(self, weights: Sequence[float], *name: object) -> int:
         total, place = math.fsum(weights), len(self.draws)
         shares = [weight / total for weight in weights]
+        self._check(shares, tuple(map(str, name)))
         known = self._script[place][0] if place < len(self._script) else _next(shares, -1)
         assert known is not None, "no weight above 0"
         self.draws.append((known, shares))
         return known
+
+    def _check(self, shares: list[float], name: tuple[str, ...]) -> None:
+        """Refuse what would make the law another than that of the program at work."""
+        if max(shares) < 1 and name in self._names:
+            raise InputError(
+                f"expected a name of its own for each draw, got {name!r} twice: with a seed both "
+                "fall alike"
+            )
+        self._names.add(name)
+        place = len(self.draws)
+        if place < len(self._script) and self._script[place][1] != shares:
+            raise InputError(
+                f"expected the draw {name!r} to have the chances that it had when the program was "
+                f"run before, {self._script[place][1]!r}, got {shares!r}: it must keep nothing "
+                "from run to run"
+            )
 
     def following(self) -> list[_Draw] | None:
         """The script of the next run, or None where all were played."""
@@ -151,7 +174,7 @@ class ExactTask:
 
     def step(self, path: Path, completion: Completion) -> Step:
         """The symbol of a completion."""
-        return _step(self.table, path, completion.text, completion.logprob or 0.0, ())
+        return _step(self.table, path, completion.text, completion.logprob)
 
     def max_steps(self, problem: Problem) -> int:
         """As given."""
@@ -170,14 +193,15 @@ class ExactTask:
         _check(self.table)
 
 
-def _step(table: Table, path: Path, text: str, logprob: float, ids: tuple[int, ...]) -> Step:
+def _step(table: Table, path: Path, text: str, logprob: float | None) -> Step:
     final = (*[step.text for step in path.steps], text) not in table
-    return Step(text, 1, logprob, final=final, ids=ids)
+    return Step(text, 1, logprob, final=final)
 
 
 def _check(table: Table) -> None:
     for prefix, row in table.items():
-        if not row or min(row.values()) < 0 or abs(math.fsum(row.values()) - 1) > 1e-5:
+        sound = bool(row) and all([p >= 0 for p in row.values()])
+        if not sound or not abs(math.fsum(row.values()) - 1) <= 1e-5:
             raise InputError(f"expected probabilities that sum to 1 after {prefix!r}, got {row!r}")
 
 
@@ -185,6 +209,11 @@ def _check(table: Table) -> None:
 @dataclass(frozen=True)
 class ExactPolicy:
     """A policy with a known table of probabilities.
+
+    Its token ids spell the texts of its steps, so that they are those of any other such policy.
+
+    Under ``law`` the samples of one call come in the order of the table, however they may fall: a
+    program that tells them apart by their place has to ask for them one at a time.
 
     Args:
         table: Probability of each next step after the steps so far, at temperature 1.
@@ -208,19 +237,27 @@ class ExactPolicy:
     def row(self, path: Path, temperature: float) -> dict[str, float]:
         """The law of the next step."""
         row = self.table[tuple([step.text for step in path.steps])]
+        likeliest = max(row, key=row.__getitem__)
         if temperature == 0:
-            likeliest = max(row, key=row.__getitem__)
             return {text: float(text == likeliest) for text in row}
-        heated = {text: p ** (1 / temperature) if p else 0.0 for text, p in row.items()}
+        most = row[likeliest]
+        heated = {text: (p / most) ** (1 / temperature) for text, p in row.items()}
         total = math.fsum(heated.values())
         return {text: weight / total for text, weight in heated.items()}
 
     async def likelihood(self, paths: Sequence[Path], *, temperature: float) -> list[float]:
-        """Log-probability of the last steps, ``[P]``; minus infinity where it is impossible."""
+        """Log-probability of the last steps, ``[P]``; minus infinity where one is impossible.
+
+        Raises:
+            InputError: As for ``TaskPolicy.likelihood``.
+        """
+        positive("temperature", temperature)
         values = []
         for path in paths:
-            parent = Path(path.problem, path.steps[:-1])
-            values.append(_log(self.row(parent, temperature)[path.steps[-1].text]))
+            if not path.steps or not path.steps[-1].ids:
+                raise InputError(f"expected a last step with token ids, got none in {path.key}")
+            row = self.row(Path(path.problem, path.steps[:-1]), temperature)
+            values.append(_log(row.get(bytes(path.steps[-1].ids).decode(), 0.0)))
         return values
 
     async def extend(
@@ -232,7 +269,15 @@ class ExactPolicy:
         temperature: float = 0.8,
         start: int = 0,
     ) -> list[list[Path]]:
-        """``n`` continuations of each path, ``[P][n]``."""
+        """``n`` continuations of each path, ``[P][n]``.
+
+        Raises:
+            InputError: ``n`` is below 1, or a path has ended.
+        """
+        whole("n", n, 1)
+        for path in paths:
+            if not path.open:
+                raise InputError(f"expected open paths to extend, got an ended one: {path.key}")
         return [self._draws(path, n, until, temperature, start) for path in paths]
 
     def _draws(
@@ -245,20 +290,22 @@ class ExactPolicy:
             places = range(start, start + n)
             return [ways[choose(chances, self.seed, *key, i)][0] for i in places]
         draws, weights = _multisets(tuple(chances), n)
-        return [ways[at][0] for at in draws[choose(weights, self.seed, *key)]]
+        return [ways[at][0] for at in draws[choose(weights, self.seed, *key, start)]]
 
     def _ways(
         self, path: Path, until: Literal["step", "end"], temperature: float
     ) -> Iterator[tuple[Path, float]]:
         """Each continuation and its probability."""
-        for place, (text, chance) in enumerate(self.row(path, temperature).items()):
+        if until == "end" and not (path.open and path.depth < self.most):
+            yield path, 1.0
+            return
+        for text, chance in self.row(path, temperature).items():
             if chance > 0:
-                grown = path.then(_step(self.table, path, text, _log(chance), (place,)))
-                if until == "step" or not grown.open or grown.depth >= self.most:
-                    yield grown, chance
-                else:
-                    for longer, rest in self._ways(grown, until, temperature):
-                        yield longer, chance * rest
+                step = _step(self.table, path, text, _log(chance))
+                grown = path.then(replace(step, ids=tuple(text.encode())))
+                after = [(grown, 1.0)] if until == "step" else self._ways(grown, until, temperature)
+                for longer, rest in after:
+                    yield longer, chance * rest
 
 
 @lru_cache(maxsize=256)

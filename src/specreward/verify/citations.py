@@ -6,6 +6,7 @@ __all__ = [
     "CHAIN_OF_THOUGHT",
     "GRACE",
     "LETS_VERIFY",
+    "OVM",
     "RAP",
     "SPECULATIVE_REWARD_MODEL",
     "TEST_TIME_COMPUTE",
@@ -64,6 +65,14 @@ GRACE = """@inproceedings{khalifa2023grace,
   booktitle = {Findings of the Association for Computational Linguistics: EMNLP 2023},
   year = {2023},
   eprint = {2305.14934}
+}"""
+
+OVM = """@inproceedings{yu2024ovm,
+  title = {{OVM}, Outcome-supervised Value Models for Planning in Mathematical Reasoning},
+  author = {Yu, Fei and Gao, Anningzhe and Wang, Benyou},
+  booktitle = {Findings of the Association for Computational Linguistics: NAACL 2024},
+  year = {2024},
+  eprint = {2311.09724}
 }"""
 
 TEST_TIME_COMPUTE = """@article{snell2024scaling,

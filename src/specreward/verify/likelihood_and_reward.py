@@ -23,32 +23,14 @@ from math import exp
 from typing import ClassVar, final
 
 from specreward.checks import number
-from specreward.errors import InputError
-from specreward.types import Judgement, Models, Path, Siblings
+from specreward.types import Judgement, Models, Siblings
 from specreward.verify.citations import GRACE
-from specreward.verify.families import Drawn, added, distinct
+from specreward.verify.families import Drawn, distinct
 from specreward.verify.proposal import log_likelihood
 from specreward.verify.rewards import rewards
 from specreward.verify.target import Luce
 
 __all__ = ["LikelihoodAndReward"]
-
-
-def likelihood(parent: Path, child: Path) -> float:
-    """Geometric mean of the probabilities of a child's tokens, in [0, 1].
-
-    Raises:
-        InputError: A step has no log-probability.
-    """
-    for step in added(parent, child):
-        if step.logprob is None:
-            raise InputError(
-                f"expected a log-probability with each step, got none with {step.text[:200]!r}: "
-                "the policy's engine gives none of the law that it samples from; use "
-                "likelihood_and_reward(1.0) or scored(), which need none, or temperature 1, or a "
-                "server that reports that law (docs/engines.md)"
-            )
-    return exp(log_likelihood(parent, child, 1.0))
 
 
 @final
@@ -83,7 +65,7 @@ class LikelihoodAndReward:
         if self.reward_share < 1:
             for family, children, known in zip(families, drawn, evidence, strict=True):
                 for (path, _), facts in zip(children, known, strict=True):
-                    facts["likelihood"] = likelihood(family.parent, path)
+                    facts["likelihood"] = exp(log_likelihood(family.parent, path, 1.0))
         if self.reward_share > 0:
             for values, known in zip(await rewards(drawn, models), evidence, strict=True):
                 shares = Luce()(values, values) if values else []

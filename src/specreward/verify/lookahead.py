@@ -12,6 +12,9 @@ The search goes on from c, never from its roll: the steps ahead are not in the t
 comes to an answer is no candidate, because the tree would hold no judged step that leads to it, and
 because the paper commits to the first step only. k = 0 is the inner verifier exactly.
 
+What weighs likelihoods (``speculative``, ``likelihood_and_reward``) sees the child's own: the steps
+ahead are certain at temperature 0, and count as no tokens of log-probability 0.
+
 Differs from the paper: a roll ends before a step that breaks the task's rules, and is judged there
 (such rolls are counted); a child at the depth limit is judged where it stands. In the reference
 code of search-and-learn a beam generates the rolls and scores the children without them.
@@ -26,7 +29,7 @@ from typing import ClassVar, final
 from specreward.checks import rule, whole
 from specreward.types import Judgement, Models, Path, Siblings, Verifier
 from specreward.verify.citations import TEST_TIME_COMPUTE
-from specreward.verify.families import distinct
+from specreward.verify.families import distinct, wording
 from specreward.verify.scored import RewardScores
 
 __all__ = ["Lookahead"]
@@ -51,7 +54,8 @@ async def _rolled(children: Sequence[Path], k: int, models: Models) -> list[Path
                 models.trace.count("looks ahead that broke a rule")
                 going.remove(place)
             else:
-                ends[place] = longer
+                # Certain at temperature 0: a likelihood is that of the child's own step.
+                ends[place] = ends[place].then(replace(longer.steps[-1], tokens=0, logprob=0.0))
     return ends
 
 
@@ -78,7 +82,8 @@ class Lookahead:
     async def __call__(self, families: Sequence[Siblings], models: Models) -> list[list[Judgement]]:
         """Judgements of ``verify``, details ``ahead`` (steps rolled) added to its own.
 
-        A child that ``verify`` itself draws later (``redraw``) is judged where it stands.
+        A child that ``verify`` itself draws later (``redraw``) is judged where it stands; where it
+        is one of those at hand, it counts if it is kept and the roll was not.
         """
         if self.k == 0:
             return await self.verify(families, models)
@@ -93,20 +98,22 @@ class Lookahead:
             models,
         )
         return [
-            _brought_back(family, {rolls[child]: child for child in same})
-            for family, same in zip(judged, alike, strict=True)
+            _brought_back(family.parent, items, {rolls[child]: child for child in same})
+            for family, items, same in zip(families, judged, alike, strict=True)
         ]
 
 
-def _brought_back(judged: Sequence[Judgement], back: Mapping[Path, Path]) -> list[Judgement]:
-    """The judgements of one family's rolls as those of its children."""
-    return [
-        replace(
-            item,
-            path=back[item.path],
-            details={**item.details, "ahead": float(item.path.depth - back[item.path].depth)},
-        )
-        if item.path in back
-        else item
-        for item in judged
-    ]
+def _brought_back(
+    parent: Path, judged: Sequence[Judgement], back: Mapping[Path, Path]
+) -> list[Judgement]:
+    """The judgements of one family's rolls as those of its children, each once."""
+    found: dict[str, Judgement] = {}
+    for item in judged:
+        child = back.get(item.path, item.path)
+        if item.path in back:
+            ahead = float(item.path.depth - child.depth)
+            item = replace(item, path=child, details={**item.details, "ahead": ahead})
+        text = wording(parent, child)
+        if text not in found or (item.kept and not found[text].kept):
+            found[text] = item
+    return list(found.values())

@@ -50,8 +50,9 @@ def log_likelihood(parent: Path, child: Path, length_exponent: float) -> float:
             raise InputError(
                 f"expected a log-probability with each step, got none with {step.text[:200]!r}: "
                 "the policy's engine gives none of the law that it samples from at this "
-                "temperature; use speculative(proposal=sample_frequency()), or temperature 1, or a "
-                "server that reports that law (docs/engines.md)"
+                "temperature; use a rule that needs none (scored(), likelihood_and_reward(1.0), "
+                "speculative(proposal=sample_frequency())), or temperature 1, or a server that "
+                "reports that law (docs/engines.md)"
             )
         total += step.logprob
         tokens += step.tokens

@@ -8,9 +8,10 @@ from math import comb
 
 import pytest
 
+from specreward.errors import InputError
 from specreward.ledger import Ledger
 from specreward.reward.judges import RRM, Elo, Knockout, LLMJudge, Pairwise, RoundRobin
-from specreward.search import BestOfN
+from specreward.search import BestOfN, ScoreReached
 from specreward.seeds import choose
 from specreward.testing import KnownJudge, ScriptedPolicy, law
 from specreward.types import Models, Problem, Step, Trace
@@ -172,3 +173,19 @@ def test_best_of_n_with_a_judge_that_compares(judge, calls):
     assert result.best.path.steps[-1].text == "2 + 2 = 4"
     assert len(result.candidates) == 9
     assert spent == calls  # of the four different solutions, however often they were drawn
+
+
+@pytest.mark.parametrize("judge", [RRM, lambda lm: LLMJudge(lm, grading=Pairwise())])
+def test_scores_of_two_calls_are_not_compared(judge):
+    models = replace(drawn(), task=AnyAnswer(), reward=wired(judge(KnownJudge(QUALITY))))
+    strategy = BestOfN(4, stop=ScoreReached())
+    with pytest.raises(InputError, match="best_of_n stop: expected a reward that holds from call"):
+        asyncio.run(strategy(Problem("p", "What is 2 + 2?"), replace(models, trace=Trace())))
+    grades = wired(LLMJudge(KnownJudge(QUALITY)))
+    mine = replace(models, reward=grades, trace=Trace())
+
+    async def go():
+        with Ledger().active():
+            return await strategy(Problem("p", "What is 2 + 2?"), mine)
+
+    assert asyncio.run(go()).best.score == 1.0

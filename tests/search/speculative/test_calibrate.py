@@ -89,12 +89,12 @@ def test_which_strategies_have_a_threshold():
 def test_opened_and_calibrated():
     assert GSI(3).opened() == GSI(3, threshold=None)
     assert GSI(3).opened().calibrated(0.2) == GSI(3, threshold=0.2)
-    pool = GSI(threshold=None, pool_share=0.3)
+    pool = GSI(pool_share=0.3)
     assert (pool.opened(), pool.calibrated(0.4)) == (
         GSI(threshold=None),
-        GSI(threshold=None, pool_share=0.4),
+        GSI(pool_share=0.4),
     )
-    assert RSD(0.2).opened() == RSD(None, accept=Constant(1.0))
+    assert RSD(0.2).opened() == RSD(accept=Constant(1.0))
     assert RSD(0.2).opened().calibrated(0.4) == RSD(0.4)
     assert SPECS(threshold=0.9).opened() == SPECS(threshold=0.0, draft_first=True)
     assert SPECS().calibrated(0.25) == SPECS(threshold=0.25)

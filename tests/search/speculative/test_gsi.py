@@ -437,7 +437,7 @@ def test_a_policy_without_likelihoods_is_refused():
         ({"beta_inv": -1.0}, "beta_inv: expected a finite number of at least 0"),
         ({"temperature": 0.0}, "gsi temperature: expected"),
         ({"threshold": float("nan")}, "threshold: expected a finite number"),
-        ({"pool_share": 0.5}, "expected one gate, got threshold=0.5"),
+        ({"pool_share": 0.5, "threshold": 0.4}, "expected one gate, got threshold=0.4"),
         ({"threshold": None, "pool_share": 1.5}, "share: expected"),
         ({"log_ratio_clip": 0.0}, "log_ratio_clip: expected a finite number above 0"),
         ({"depth": 0}, "depth: expected"),

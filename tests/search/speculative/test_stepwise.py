@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from specreward.errors import InputError
+from specreward.report.reasons import reason_of
 from specreward.run import run
 from specreward.search import WeightedVote
 from specreward.search.speculative import (
@@ -342,6 +343,21 @@ def test_details_of_a_step_are_those_of_the_formula():
         assert item.details["tilted"] == pytest.approx(reward + math.log(ratio) / 2)
     assert sum([item.details["chance"] for item in judged]) == pytest.approx(1.0)
     assert sum([item.count for item in judged]) == 8
+
+
+def test_the_report_says_who_wrote_a_step_and_how_likely_it_was_taken():
+    result = go(GSI(8, beta_inv=2.0, threshold=None, temperature=1.0), one_step())
+    [(_, judged)] = result.expansions
+    for item in judged:
+        said = reason_of(None)(item)
+        taken = "taken" if item.kept else "not taken"
+        assert said == f"of the draft: {taken} at a chance of {item.details['chance']:.0%}"
+    target = go(replace(TARGET_ONLY, target=Block(1, weight=None)), one_step())
+    [(_, [item])] = target.expansions
+    assert item.details == {"reward": item.score, "draft": 0.0}
+    [(_, chosen)] = go(TARGET_ONLY, one_step()).expansions
+    [kept] = [item for item in chosen if item.kept]
+    assert reason_of(None)(kept).startswith("of the target: taken at a chance of ")
 
 
 def test_steps_of_one_text_and_other_tokens_have_ratios_of_their_own():

@@ -38,6 +38,9 @@ from specreward.types import Candidate, Models, Problem, Result
 
 __all__ = ["GSI"]
 
+THRESHOLD = 0.5
+"""The published one, on the scale of tilted rewards."""
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ class GSI:
         beta_inv: Inverse temperature of the reward, at least 0; large follows the reward.
         threshold: Least tilted reward of a drafted step; None accepts all (no rejection).
         n_target: Steps drawn from the target after a rejection; None is ``n``.
-        pool_share: In place of ``threshold``: least effective sample size over draws, in [0, 1].
+        pool_share: In the threshold's place: least effective sample size over draws, in [0, 1].
         log_ratio_clip: Bound on the log-ratio in nats; makes the law wrong where it binds.
         selector: Takes a drafted step by its weight.
         temperature: Of both policies, above 0.
@@ -61,7 +64,7 @@ class GSI:
 
     n: int = field(default=4, kw_only=False)
     beta_inv: float = 20.0
-    threshold: float | None = 0.5
+    threshold: float | None = THRESHOLD
     n_target: int | None = None
     pool_share: float | None = None
     log_ratio_clip: float | None = None
@@ -79,11 +82,11 @@ class GSI:
         part("gsi selector", self.selector, Selector, "in_proportion()")
         if self.pool_share is not None:
             number("gsi pool_share", self.pool_share, 0, 1)
-        if self.threshold is not None and self.pool_share is not None:
-            raise InputError(
-                f"gsi: expected one gate, got threshold={self.threshold!r} and "
-                f"pool_share={self.pool_share!r}: give threshold=None with pool_share"
-            )
+            if self.threshold not in (THRESHOLD, None):
+                raise InputError(
+                    f"gsi: expected one gate, got threshold={self.threshold!r} and "
+                    f"pool_share={self.pool_share!r}: give one of them"
+                )
         self.parts()
 
     def parts(self) -> Stepwise:

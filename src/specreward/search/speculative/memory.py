@@ -19,16 +19,9 @@ from typing import ClassVar, NamedTuple, Protocol, final, runtime_checkable
 from specreward.checks import whole
 from specreward.search.speculative.citations import GSI_PAPER
 from specreward.types import Path
+from specreward.verify.citations import OVM
 
 __all__ = ["Chains", "KeepBest", "Line", "Memory"]
-
-OVM = """@inproceedings{yu2024ovm,
-  title = {{OVM}, Outcome-supervised Value Models for Planning in Mathematical Reasoning},
-  author = {Yu, Fei and Gao, Anningzhe and Wang, Benyou},
-  booktitle = {Findings of the Association for Computational Linguistics: NAACL 2024},
-  year = {2024},
-  eprint = {2311.09724}
-}"""
 
 
 class Line(NamedTuple):

@@ -37,6 +37,9 @@ from specreward.types import Candidate, Models, Problem, Result
 
 __all__ = ["RSD"]
 
+THRESHOLD = 0.7
+"""The published one, for one reward model."""
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -44,18 +47,18 @@ class RSD:
     """Draft and target take turns by reward; needs no log-probabilities and no common tokens.
 
     Args:
-        threshold: Least reward of a drafted step, in [0, 1]; None where ``accept`` is given.
+        threshold: Least reward of a drafted step, in [0, 1].
         n: Steps drawn at a time, at least 1; above 1 one of them is drawn by its reward.
-        accept: In place of ``threshold``: from the reward to the probability of acceptance.
+        accept: In the threshold's place: from the reward to the probability of acceptance.
         beta_inv: Inverse temperature of the reward where ``n`` is above 1.
         temperature: Of both policies; None is 0 (greedy, as published), 0.7 where ``n`` is above 1.
         depth: Most steps of a path; None is the task's own limit.
 
     Raises:
-        InputError: A field is out of its range, or not exactly one rule of acceptance is given.
+        InputError: A field is out of its range, or two rules of acceptance are given.
     """
 
-    threshold: float | None = field(default=0.7, kw_only=False)
+    threshold: float = field(default=THRESHOLD, kw_only=False)
     n: int = 1
     accept: Acceptance | None = None
     beta_inv: float = 20.0
@@ -69,13 +72,12 @@ class RSD:
         number("rsd beta_inv", self.beta_inv, 0)
         if self.accept is not None:
             rule("rsd accept", self.accept, "step_at(0.7)")
-        if (self.threshold is None) == (self.accept is None):
+        number("rsd threshold", self.threshold, 0, 1)
+        if self.accept is not None and self.threshold != THRESHOLD:
             raise InputError(
                 f"rsd: expected one rule of acceptance, got threshold={self.threshold!r} and "
-                f"accept={self.accept!r}: give threshold=None with accept"
+                f"accept={self.accept!r}: give one of them"
             )
-        if self.threshold is not None:
-            number("rsd threshold", self.threshold, 0, 1)
         if self.temperature is not None:
             number("rsd temperature", self.temperature, 0)
             if self.n > 1 and self.temperature == 0:
@@ -89,10 +91,7 @@ class RSD:
         """The same as parts."""
         weight = ByReward(self.beta_inv) if self.n > 1 else None
         warm = 0.7 if self.n > 1 else 0.0
-        accept = self.accept
-        if accept is None:
-            assert self.threshold is not None, "no rule of acceptance"
-            accept = StepAt(self.threshold)
+        accept = StepAt(self.threshold) if self.accept is None else self.accept
         return Stepwise(
             draft=Block(self.n, weight=weight),
             target=Block(self.n, weight=weight),
@@ -108,7 +107,7 @@ class RSD:
 
     def opened(self) -> RSD:
         """The same with every drafted step accepted."""
-        return replace(self, threshold=None, accept=Constant(1.0))
+        return replace(self, threshold=THRESHOLD, accept=Constant(1.0))
 
     def calibrated(self, threshold: float) -> RSD:
         """The same with a step function at this threshold."""
