@@ -53,9 +53,45 @@ def speculative(n: int) -> list[str]:
 
 
 SEARCHES = [
-    "stepwise(draft=None, target=block(4))",
+    "stepwise(draft=None, target=block(4))",  # soft best-of-n at each step, on the target
+    "stepwise(draft=block(4), target=None)",
+    "gsi(4)",
+    "gsi(4, threshold=None)",
+    "rsd()",
+    "rsd(n=4)",
+    "specs(4)",
+    "srm_steps()",
     "cot()",
+    "self_consistency(16, temperature=0.8)",
+    "self_consistency(16, temperature=0.8, stop=vote_decided())",
+    "best_of_n(16)",
+    "best_of_n(16, stop=score_reached())",
+    "soft_best_of_n(16)",
+    "truncated_rejection(16)",
+    "pessimism(16)",
+    "qalign(16)",
+    "greedy(4)",
+    "greedy(4, verify=lookahead(1))",
+    "grace(4)",
+    "hgs()",
+    "beam()",
+    "dvts()",
+    "ovm(4, n=16)",
+    "rebase()",
+    "particles(16)",
+    "bfs()",
+    "bfs(verify=speculative())",
+    "chain_in_tree()",
+    "dfs()",
+    "best_first()",
+    "mcts()",
+    "rest_mcts()",
+    "ab_mcts()",
+    "ab_mcts_m()",
+    "mutual_consistency()",
 ]
+"""Every search, at its own defaults but for n: 4 a step, 16 whole paths. Missing is
+``universal_self_consistency``, as the embedded models do not read its prompt."""
 
 
 def comparisons() -> dict[str, list[str]]:
