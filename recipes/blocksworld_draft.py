@@ -4,10 +4,11 @@ Data: as for the policy (recipes/blocksworld_policy.py), shortest plans of six b
 the evaluation prompts: a draft is never asked for a verdict. Its vocabulary is the policy's, so
 that the policy can score what the draft wrote token for token.
 
-It is trained short on purpose: after 11,890 steps it solved more than its target.
+It is trained short on purpose, to be the weaker of the two: after 11,890 steps it solved more than
+its target, which learned to judge as well.
 
 Run:    python recipes/blocksworld_draft.py --steps 2500 --out runs/blocksworld_draft
-Time:   7 minutes on one CPU thread.  Expect: see docs/models.md.
+Time:   8 minutes on one CPU thread.  Expect: see docs/models.md.
 """
 
 from __future__ import annotations

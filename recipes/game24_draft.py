@@ -4,7 +4,8 @@ Data: as for the policy (recipes/game24_policy.py), winning steps of generated s
 evaluation prompts: a draft is never asked for a verdict. Its vocabulary is the policy's, so that
 the policy can score what the draft wrote token for token.
 
-It is trained short on purpose: after 27,774 steps it solved more than its target.
+It is trained short on purpose, to be the weaker of the two: after 27,774 steps it solved more than
+its target, which learned to judge as well.
 
 Run:    python recipes/game24_draft.py --steps 5000 --out runs/game24_draft
 Time:   7 minutes on one CPU thread.  Expect: see docs/models.md.

@@ -126,7 +126,10 @@ def learn(words: Sequence[str] | None, about: str, shape: Shape, *, verdicts: bo
 
     def batches(step: int) -> Batch:
         rng = draws(args.seed, step)
-        return collate([make_row(rng, verdicts=verdicts) for _ in range(args.rows)])
+        rows = [make_row(rng, verdicts=verdicts) for _ in range(args.rows)]
+        while not any(row.targets for row in rows):  # nothing to learn where none can be won
+            rows.append(make_row(rng, verdicts=verdicts))
+        return collate(rows)
 
     schedule = Schedule(steps=args.steps, rate=1.5e-3, minutes=args.minutes)
     train(Decoder(shape), batches, token_loss, schedule, args.out, every=400)

@@ -115,6 +115,22 @@ def test_tokens_to_score_are_merged_where_the_temperature_is_equal():
     assert lm.tokenizer() == "words"
 
 
+def test_a_setting_that_is_no_number_reaches_the_engine_and_ends_nothing():
+    class Strict(Engine):
+        def tokenizer(self):
+            return "words"
+
+        async def token_logprobs(self, prompts, ids, temperature):
+            raise InputError(f"temperature {temperature}")
+
+    async def ask():
+        lm = Coalesce(Strict())
+        with pytest.raises(InputError, match="temperature nan"):
+            await asyncio.wait_for(lm.token_logprobs(["a"], [(1,)], float("nan")), 5)
+
+    asyncio.run(ask())
+
+
 def test_an_engine_without_token_ids_is_said():
     lm = Coalesce(Engine())
     with pytest.raises(InputError, match="expected an engine that gives token ids"):

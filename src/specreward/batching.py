@@ -55,7 +55,8 @@ class _Queue(Generic[K, I, O]):
         taken: list[_Waiting[K, I, O]] = []
         left: deque[_Waiting[K, I, O]] = deque()
         for one in self.waiting:
-            if one.kind == kind and size + len(one.items) <= most:
+            # ``is``: what is not equal to itself, as NaN, goes to the engine, which refuses it
+            if (one.kind is kind or one.kind == kind) and size + len(one.items) <= most:
                 taken.append(one)
                 size += len(one.items)
             else:

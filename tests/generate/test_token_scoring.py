@@ -139,7 +139,7 @@ def test_without_a_name_for_the_table_or_on_chat_no_ids_are_asked_for(changed):
 @pytest.mark.parametrize(
     ("spoiled", "said"),
     [
-        ({"token_ids": None}, "a list of token ids as token_ids, got None: vLLM gives them from"),
+        ({"token_ids": None}, "a list of token ids as token_ids, got None: it takes vLLM 0.10.2"),
         ({"token_ids": ["98"]}, "a list of token ids"),
         ({"token_ids": [98, -1]}, "a list of token ids"),
         ({"token_ids": [98]}, "expected 2 token ids, as log-probabilities, got 1"),
@@ -174,6 +174,24 @@ def test_given_ids_stand_behind_those_of_the_prompt():
     assert got.value == pytest.approx(exact("ab", [98, 10]))
     assert (got.prompt_tokens, got.cached_tokens) == (5 + 1, 0)
     assert got.wasted == Usage()
+
+
+def test_the_prompt_begins_as_it_does_where_it_is_sampled():
+    _, asked = score(["ab"], [(98,)], extra='{"add_special_tokens": false}')
+    assert asked[0].body["add_special_tokens"] is False
+
+
+def test_a_row_without_the_token_is_asked_for_once():
+    def spoil(asked, reply):
+        if "choices" in reply:
+            reply["choices"][0]["prompt_logprobs"] = [None, {"7": {}}]
+        return reply
+
+    with Server(Model(spoil=spoil)) as server:
+        ask = engine(server).token_logprobs(["ab"], [(98,)], 1.0)
+        with pytest.raises(EngineError, match="of the token 98, got"):
+            asyncio.run(ask)
+    assert len(server.asked) == 2
 
 
 def test_a_completion_scores_what_it_was_drawn_with():
@@ -288,6 +306,7 @@ def test_the_first_field_that_bends_the_law_is_named():
     assert bent({"user": "x", "top_p": 1, "min_p": 0.1, "top_k": 5}) == "min_p"
     assert bent({"response_format": {"type": "json_object"}}) == "response_format"
     assert bent({"response_format": None, "presence_penalty": 0}) is None
+    assert bent({"top_n_sigma": -1, "regex": "[0-9]+"}) == "regex"
 
 
 # ------------------------------------------------------------------------------ refusals

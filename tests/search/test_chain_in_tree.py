@@ -53,6 +53,7 @@ def test_a_chain_is_not_judged(plant, best):
     assert tree.reward.calls == [[("a", "a"), ("a", "b"), ("a", "c")], [("a", "a", "a")]]
     assert best(result) == "aaa"
     assert result.counts == {"chained steps": 2, "forks": 1}
+    assert [item.count for item in result.expansions[-1][1]] == [3]  # the end was drawn thrice
     tree.run(BFS(1, n=3))
     assert sum(len(call) for call in tree.reward.calls) == 5
 

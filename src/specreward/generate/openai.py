@@ -144,7 +144,7 @@ class OpenAI:
                 ``done`` the completions that came in.
         """
         self._check(prompts, seeds, sampling)
-        more, listing = self._more(), self._listing()
+        more, lists = self._more(), self._lists()
         fits = self.dialect.logprobs.fits(float(sampling.temperature))
         logprobs = fits and bent(more) is None  # else they are not of the law sampled from
         read = Reading(
@@ -152,7 +152,7 @@ class OpenAI:
             route=self.route,
             sampling=sampling,
             logprobs=logprobs,
-            ids=bool(listing),
+            ids=lists is not None,
         )
         requests = []
         for places in self._groups(prompts, sampling):
@@ -165,7 +165,7 @@ class OpenAI:
                 **({"stop": list(sampling.stop)} if sampling.stop else {}),
                 **({"n": n} if n > 1 else {}),
                 **self.dialect.fields(sampling, logprobs=logprobs),
-                **listing,
+                **({} if lists is None else lists.listing()),
                 **more,
             }
             requests.append(self._request(places, prompt, fields, read))
@@ -239,11 +239,17 @@ class OpenAI:
 
     # ------------------------------------------------------------------------------ requests
 
-    def _token_dialect(self) -> TokenDialect:
+    def _lists(self) -> TokenDialect | None:
         """The dialect, where token ids can be had."""
         dialect = self.dialect
-        named = isinstance(dialect, TokenDialect) and bool(dialect.tokenizer)
-        if isinstance(dialect, TokenDialect) and named and isinstance(self.route, Completions):
+        if not isinstance(dialect, TokenDialect) or not dialect.tokenizer:
+            return None
+        return dialect if isinstance(self.route, Completions) else None
+
+    def _token_dialect(self) -> TokenDialect:
+        """The same, or an error."""
+        dialect = self._lists()
+        if dialect is not None:
             return dialect
         raise InputError(
             f"expected an engine that gives token ids and scores them, got {self.name!r}: of the "
@@ -251,13 +257,6 @@ class OpenAI:
             "openai(..., dialect=vllm(tokenizer='NAME'), route=completions()); transformers(...) "
             "does by itself"
         )
-
-    def _listing(self) -> Fields:
-        """What a request holds to have token ids listed; nothing where they cannot be had."""
-        dialect = self.dialect
-        if not isinstance(dialect, TokenDialect) or not dialect.tokenizer:
-            return {}
-        return dialect.listing() if isinstance(self.route, Completions) else {}
 
     def _request(
         self,

@@ -361,8 +361,8 @@ def ids_of(reply: Mapping[str, Any], name: str) -> tuple[int, ...]:
     ids = reply.get(name)
     if not isinstance(ids, list) or not all(type(i) is int and i >= 0 for i in ids):
         raise Failure(
-            f"expected a list of token ids as {name}, got {ids!r:.80}: vLLM gives them from 0.10.2 "
-            "on; leave out the dialect's tokenizer to do without",
+            f"expected a list of token ids as {name}, got {ids!r:.80}: it takes vLLM 0.10.2 or "
+            "newer; leave out the dialect's tokenizer to do without token ids",
             retryable=False,
         )
     return tuple(ids)

@@ -25,6 +25,7 @@ _NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "top_k": (-1, 0),
     "min_p": (0,),
     "typical_p": (1,),
+    "top_n_sigma": (-1,),
     "xtc_probability": (0,),
     "dynatemp_range": (0,),
     "mirostat": (0,),
@@ -42,6 +43,7 @@ _NEUTRAL: Mapping[str, tuple[object, ...]] = {
     ),
     **dict.fromkeys(("response_format", "structured_outputs", "guided_json", "guided_regex"), ()),
     **dict.fromkeys(("guided_choice", "guided_grammar", "grammar", "json_schema"), ()),
+    **dict.fromkeys(("regex", "ebnf", "structural_tag"), ()),
 }
 """Fields of requests that change the law, and the values at which they do not."""
 

@@ -58,7 +58,8 @@ class Given:
             GivenUp: There is none; ``wasted`` is what was paid all the same.
         """
         asking = Asking(connection, model, retry, _LACKING)
-        question = {"model": model, "prompt": self.prompt, "add_special_tokens": True}
+        special = self.extra.get("add_special_tokens", True)  # as where it is sampled
+        question = {"model": model, "prompt": self.prompt, "add_special_tokens": special}
         try:
             before = await asking((Beside("tokenize"), question), _tokenized)
             fields = {
@@ -100,5 +101,7 @@ def _logprob(row: object, token: int) -> float:
     entry = row.get(str(token)) if isinstance(row, dict) else None
     value = checked(entry.get("logprob", math.nan)) if isinstance(entry, dict) else None
     if value is None:
-        raise Failure(f"expected the log-probability of the token {token}, got {row!r:.80}")
+        raise Failure(
+            f"expected the log-probability of the token {token}, got {row!r:.80}", retryable=False
+        )
     return value

@@ -200,7 +200,7 @@ def _step(table: Table, path: Path, text: str, logprob: float | None) -> Step:
 
 def _check(table: Table) -> None:
     for prefix, row in table.items():
-        sound = bool(row) and all([p >= 0 for p in row.values()])
+        sound = bool(row) and all(p >= 0 for p in row.values())
         if not sound or not abs(math.fsum(row.values()) - 1) <= 1e-5:
             raise InputError(f"expected probabilities that sum to 1 after {prefix!r}, got {row!r}")
 

@@ -14,6 +14,7 @@ from specreward.search.speculative import (
     ByReward,
     ByTiltedReward,
     InProportion,
+    PoissonRejection,
     Pool,
     SRMSteps,
     Stepwise,
@@ -31,6 +32,7 @@ from .fixtures import (
     S,
     distance,
     kl,
+    law_of,
     normal,
     one_step,
     pool_law,
@@ -159,6 +161,19 @@ def test_a_bound_that_is_too_small_clips():
     law = [(1 - miss) * c + miss * b for c, b in zip(clipped, B, strict=True)]
     assert found == pytest.approx(law, abs=1e-12)
     assert distance(clipped, tilt(B, R, 4.0)) > 0.1
+
+
+def test_draws_above_the_bound_are_counted():
+    def above(result):
+        return result.counts.get("weights above the bound", 0)
+
+    large = [b for b, r in zip(B, R, strict=True) if math.exp(4 * (r - 1)) > 0.1]
+    found = law_of(soft(2, 4.0, select=ByRejection(0.1)), one_step(), above)
+    assert found[2] == pytest.approx(sum(large) ** 2)
+    assert set(law_of(soft(2, 4.0, select=ByRejection(1.0)), one_step(), above)) == {0}
+    pools = pool([2, 1], [0.1, 1.0], [-3.0, 0.5])
+    assert [rule.clipped(pools) for rule in (ByRejection(), PoissonRejection(2.0))] == [1, 0]
+    assert [rule.clipped(pools) for rule in (InProportion(), TheBest(), ByMargin())] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 3.0])

@@ -28,6 +28,7 @@ from specreward.search.speculative import (
     SRMSteps,
     Stepwise,
 )
+from specreward.search.speculative.memory import Line
 from specreward.testing import ScriptedPolicy, ScriptedReward, check_strategy, toy_models
 from specreward.testing.exact import ExactPolicy, ExactTask, total_variation
 from specreward.types import Models, Path, Problem, Step, Trace
@@ -252,6 +253,18 @@ def test_the_best_are_kept_each_once_and_finished_ones_keep_their_place():
     go(replace(strategy, memory=KeepBest(1, branch_by=3)), models)
     asked = ["".join(call.paths[0]) for call in models.policy.calls]
     assert asked == [""] * 3 + ["a"] * 3 + ["ay"] * 3
+
+
+def test_places_of_finished_paths_are_taken():
+    children = [
+        Line(Path(PROBLEM, (Step(str(i)),)), 0, reward)
+        for i, reward in enumerate((0.2, 0.9, 0.5, 0.9))
+    ]
+    rule = KeepBest(3)
+    assert [line.path.steps[0].text for line in rule.keep(children, 0)] == ["1", "3", "2"]
+    assert [line.path.steps[0].text for line in rule.keep(children, 2)] == ["1"]
+    assert rule.keep(children, 3) == []
+    assert Chains(2).keep(children, 9) == children
 
 
 def test_memory_of_one_line_is_one_chain():

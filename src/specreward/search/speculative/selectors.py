@@ -49,6 +49,9 @@ __all__ = [
     "first_kept",
 ]
 
+ROUNDING = 1e-9
+"""Log-weights this far above a bound are at it."""
+
 TAIL = 1e-12
 """Probability beyond which numbers of draws are cut off."""
 
@@ -66,6 +69,10 @@ class Selector(Protocol):
 
         One weight at least is above zero.
         """
+        ...
+
+    def clipped(self, pool: Pool) -> int:
+        """How many draws weigh more than the rule allows for, which makes its law another one."""
         ...
 
 
@@ -90,6 +97,10 @@ class InProportion:
         pairs = zip(pool.counts, pool.log_weights, strict=True)
         return _shares([log(count) + weight for count, weight in pairs])
 
+    def clipped(self, pool: Pool) -> int:
+        """None."""
+        return 0
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +117,10 @@ class TheBest:
         """1 for one, 0 for the others."""
         best = pool.log_weights.index(max(pool.log_weights))
         return [float(place == best) for place in range(len(pool.paths))]
+
+    def clipped(self, pool: Pool) -> int:
+        """None."""
+        return 0
 
 
 @cache
@@ -136,6 +151,11 @@ def _rejection(pool: Pool, bound: float) -> list[float]:
     return first_kept(pool.counts, keep)
 
 
+def _above(pool: Pool, bound: float) -> int:
+    pairs = zip(pool.counts, pool.log_weights, strict=True)
+    return sum([count for count, weight in pairs if weight > log(bound) + ROUNDING])
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class ByRejection:
@@ -160,6 +180,10 @@ class ByRejection:
     def chances(self, pool: Pool) -> list[float]:
         """Sums to less than 1: all may be rejected."""
         return _rejection(pool, self.bound)
+
+    def clipped(self, pool: Pool) -> int:
+        """Draws with a weight above the bound."""
+        return _above(pool, self.bound)
 
 
 def poisson(mean: float) -> list[float]:
@@ -198,6 +222,10 @@ class PoissonRejection:
         """Sums to less than 1: all may be rejected."""
         return _rejection(pool, self.bound)
 
+    def clipped(self, pool: Pool) -> int:
+        """Draws with a weight above the bound."""
+        return _above(pool, self.bound)
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -228,3 +256,7 @@ class ByMargin:
         rewards = [reward for reward in pool.rewards if reward is not None]
         assert len(rewards) == len(masses), "a block with a margin was not scored"
         return pessimistic(rewards, self.reward_temperature, masses)
+
+    def clipped(self, pool: Pool) -> int:
+        """None."""
+        return 0

@@ -183,6 +183,9 @@ class Stepwise:
             models.trace.count("all weights zero")
             return None
         chances = block.select.chances(pool) if pool.drawn else []
+        above = block.select.clipped(pool)
+        if above:
+            models.trace.count("weights above the bound", above)
         none = max(0.0, 1.0 - sum(chances))
         name = (*line.path.key, line.lane, pool.by_draft, "take")
         taken = choose([*chances, none if none > ROUNDING else 0.0], models.seed, *name)
