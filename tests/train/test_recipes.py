@@ -134,6 +134,16 @@ def test_a_draft_learns_no_verdicts(recipe, tmp_path, task, monkeypatch):
     assert sum(len(row.targets) for row in rows) > 50
 
 
+def test_a_batch_in_which_nothing_can_be_won_is_filled_up(recipe, tmp_path, monkeypatch):
+    module, draft = importlib.import_module("game24_policy"), recipe("game24_draft")
+    collate, made = module.collate, []
+    monkeypatch.setattr(module, "collate", lambda rows: made.append(rows) or collate(rows))
+    draft.main(["--out", str(tmp_path), "--steps", "60", "--rows", "1"])
+    assert len(made) == 60
+    assert {len(rows) for rows in made} > {1}
+    assert all(any(row.targets for row in rows) for rows in made)
+
+
 @pytest.mark.parametrize(
     ("task", "first", "held_out"), [("blocksworld", "train", "tune"), ("game24", 0, "held-out")]
 )
