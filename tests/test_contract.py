@@ -204,7 +204,7 @@ FLIPS = {
         "depth": 2,
     },
     ReSTMCTS: {
-        "iterations": 1,
+        "simulations": 1,
         "exploration": 0.0,
         "unvisited": 0.0,
         "n": 2,
@@ -378,7 +378,6 @@ BAD = {
     "positive": ["x", float("nan")],
     "negative": ["x", 0.6],
     "backtracks": [-1, 0.5],
-    "iterations": [0, 1.5],
     "unvisited": [-0.1],
     "roll": [-1, 0.5],
     "alpha": [-0.1, 1.5],

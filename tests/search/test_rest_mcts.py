@@ -35,7 +35,7 @@ def reference(rewards, final, strategy):
     def spent(word):
         return word in final or (word in children and all(spent(w) for w in children[word]))
 
-    for _ in range(strategy.iterations):
+    for _ in range(strategy.simulations):
         way = [""]
         while way[-1] in children:
             way.append(max(children[way[-1]], key=lambda w: bound(way[-1], w)))

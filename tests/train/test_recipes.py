@@ -138,10 +138,10 @@ def test_a_batch_in_which_nothing_can_be_won_is_filled_up(recipe, tmp_path, monk
     module, draft = importlib.import_module("game24_policy"), recipe("game24_draft")
     collate, made = module.collate, []
     monkeypatch.setattr(module, "collate", lambda rows: made.append(rows) or collate(rows))
-    draft.main(["--out", str(tmp_path), "--steps", "60", "--rows", "1"])
-    assert len(made) == 60
-    assert {len(rows) for rows in made} > {1}
-    assert all(any(row.targets for row in rows) for rows in made)
+    draft.main(["--out", str(tmp_path), "--steps", "1", "--rows", "1"])
+    [[empty, row]] = made
+    assert not empty.targets
+    assert row.targets
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@ from math import exp, log
 import pytest
 
 from specreward.errors import InputError, RewardError
+from specreward.types import Siblings
 from specreward.verify import LikelihoodAndReward
 
-from .toys import ToyRewards, ask, children, one, roles
+from .toys import ROOT, ToyRewards, ask, children, one, roles
 
 REWARDS = {"a": 0.2, "b": 0.9, "c": 0.5}
 FAMILY = children("abc", [log(0.8), log(0.1), log(0.36)], [1, 1, 2])
@@ -57,6 +58,8 @@ def test_evidence_counts_and_families_of_their_own():
 
 def test_no_family_is_no_question():
     assert ask(LikelihoodAndReward(0.5), roles(reward=ToyRewards(REWARDS))) == []
+    nothing = ask(LikelihoodAndReward(0.5), roles(reward=ToyRewards(REWARDS)), Siblings(ROOT, ()))
+    assert nothing == [[]]
 
 
 def test_a_step_without_a_log_probability_is_refused():

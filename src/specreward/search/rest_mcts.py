@@ -3,7 +3,7 @@
 D. Zhang, S. Zhoubian, Z. Hu, Y. Yue, Y. Dong, J. Tang (2024), "ReST-MCTS*: LLM Self-Training via
 Process Reward Guided Tree Search", arXiv 2406.03816.
 
-    repeat ``iterations`` times, until a finished path has a value of at least ``gate``:
+    repeat ``simulations`` times, until a finished path has a value of at least ``gate``:
         select:    from the root, argmax_c V(c) + w sqrt(2 ln N(parent) / N(c)) until a leaf;
                    a child never visited counts V(c) + ``unvisited``
         expand:    children ~ policy(leaf), n of them, V(c) = verifier's score, one call
@@ -14,7 +14,7 @@ Process Reward Guided Tree Search", arXiv 2406.03816.
 
 The defaults of the authors' program disagree: these are those of its class (w 0.7, 3 steps,
 unvisited 1.0); its command line has 0.4, 2 and 0.8. Both have 3 children, alpha 0.5, gate 0.9,
-100 iterations, temperature 0.7.
+100 simulations, temperature 0.7.
 
 Differs from that program: only a finished path passes the gate (there any leaf, as its value model
 gives high values to complete solutions alone), as soon as it is judged and wherever it was drawn,
@@ -97,7 +97,7 @@ class ReSTMCTS:
     """Tree search guided by the values of partial solutions.
 
     Args:
-        iterations: Times that the tree is walked to a leaf, at least 1.
+        simulations: Times that the tree is walked to a leaf, at least 1.
         exploration: w, weight of the exploration bonus, at least 0.  # exploration_constant
         unvisited: Bonus of a child not visited yet, at least 0.  # inf
         n: Children drawn for each path, at least 1.  # branch
@@ -112,7 +112,7 @@ class ReSTMCTS:
         InputError: A field is out of its range.
     """
 
-    iterations: int = field(default=100, kw_only=False)
+    simulations: int = field(default=100, kw_only=False)
     exploration: float = 0.7
     unvisited: float = 1.0
     n: int = 3
@@ -133,7 +133,7 @@ class ReSTMCTS:
 }"""
 
     def __post_init__(self) -> None:
-        whole("rest_mcts iterations", self.iterations, 1)
+        whole("rest_mcts simulations", self.simulations, 1)
         number("rest_mcts exploration", self.exploration, 0)
         number("rest_mcts unvisited", self.unvisited, 0)
         whole("rest_mcts n", self.n, 1)
@@ -149,7 +149,7 @@ class ReSTMCTS:
         """One walk at a time."""
         limit = deepest(problem, models, self.depth)
         root = Node(Path(problem), 0.0, limit)
-        for _ in range(self.iterations):
+        for _ in range(self.simulations):
             way = descend(root, self.exploration, self.unvisited)
             if not way[-1].path.finished:
                 await self._expand(way[-1], models, limit)
