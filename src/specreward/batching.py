@@ -210,7 +210,6 @@ class Coalesce:
         self, prompts: Sequence[str], ids: Sequence[tuple[int, ...]], temperature: float
     ) -> list[Scored]:
         """As the engine, where it is a ``TokenModel``; merged with calls of equal temperature."""
-        token_model(self._lm)
         return await self._tokens(temperature, list(zip(prompts, ids, strict=True)))
 
     async def _ask_completions(

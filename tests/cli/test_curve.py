@@ -136,6 +136,21 @@ def test_a_run_without_its_command_or_no_run(call, run, tmp_path):
     assert "nothing is there" in call("curve", tmp_path / "nowhere").stderr
 
 
+def test_what_ran_on_other_problems_or_not_at_all_is_no_run(call, tmp_path):
+    done = call(
+        *("compare", "toy", "--models", "toy", "-s", BEST, "--limit", 4, "-o", tmp_path),
+        *("--three-e", "--extend-to", "toy(depth=3)"),
+    )
+    assert done.exit_code == 0, done.stderr
+    with Store(tmp_path / "run.db") as store:
+        names = [row.strategy for row in store.runs()]
+        store.open_run(VOTES, "none", "none")
+    assert [name for name in names if name.startswith(f"{BEST} on ")]
+    done = call("curve", tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert {spec for spec, *_ in points(tmp_path)} == {BEST}
+
+
 def test_problems_that_ran_out_of_budget_are_not_solved(call, tmp_path):
     done = call(
         *("compare", "toy", "--models", "toy", "-s", BEST, "--limit", 4, "--budget", "calls=3"),

@@ -181,17 +181,22 @@ def test_the_prompt_begins_as_it_does_where_it_is_sampled():
     assert asked[0].body["add_special_tokens"] is False
 
 
-def test_a_row_without_the_token_is_asked_for_once():
+def test_what_fails_for_good_is_asked_for_once_and_all_before_it_is_counted():
+    tries = []
+
     def spoil(asked, reply):
+        tries.append(asked.path)
+        if len(tries) == 1:
+            return 500
         if "choices" in reply:
             reply["choices"][0]["prompt_logprobs"] = [None, {"7": {}}]
         return reply
 
-    with Server(Model(spoil=spoil)) as server:
-        ask = engine(server).token_logprobs(["ab"], [(98,)], 1.0)
-        with pytest.raises(EngineError, match="of the token 98, got"):
-            asyncio.run(ask)
-    assert len(server.asked) == 2
+    with pytest.raises(EngineError, match="of the token 98, got") as caught:
+        score(["ab"], [(98,)], model=Model(spoil=spoil))
+    assert tries == ["/tokenize", "/tokenize", "/v1/completions"]
+    assert (caught.value.wasted.calls, caught.value.wasted.failed) == (2, 2)
+    assert caught.value.wasted.tokens == 4 + 1
 
 
 def test_a_completion_scores_what_it_was_drawn_with():

@@ -16,7 +16,8 @@ def test_the_tilt_of_the_toy():
     )
     assert tilted(REWARDS, 0.0, CHANCES) == pytest.approx(CHANCES, abs=1e-15)
     assert tilted([0.3, 0.9, 0.9], 1e308) == [0.0, 0.5, 0.5]
-    assert tilted([0.3, 0.9], 5.0, [1.0, 0.0]) == [1.0, 0.0]  # what has no chance gets none
+    assert tilted([0.3, 0.9], 5000.0, [1.0, 0.0]) == [1.0, 0.0]  # what has no chance gets none
+    assert tilted([0.0, 0.3, 0.9], 5000.0, [0.5, 0.5, 0.0]) == [0.0, 1.0, 0.0]
     assert sum(tilted(REWARDS, 700.0, CHANCES)) == pytest.approx(1.0, abs=1e-15)
 
 
@@ -84,6 +85,9 @@ def test_limits_of_pessimism():
     assert pessimistic(REWARDS, 1e9, CHANCES) == pytest.approx(CHANCES, abs=1e-8)
     assert pessimistic([0.2, 0.9, 0.9], 1e-9, [0.5, 0.3, 0.2]) == pytest.approx([0, 0.6, 0.4])
     assert water_level([0.4], 0.1) == pytest.approx(0.3)
+    # So small that the level is the highest reward, rounded: the law is still one.
+    assert pessimistic([0.9, 0.4, 0.9], 1e-20) == pytest.approx([0.5, 0.0, 0.5])
+    assert pessimistic([0.4, 0.9], 0.1, [1.0, 0.0]) == pytest.approx([1.0, 0.0])
 
 
 @pytest.mark.parametrize("law", [tilted, water_level, pessimistic])

@@ -1,7 +1,7 @@
 import asyncio
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from two_steps import (
@@ -28,7 +28,7 @@ from specreward.search import (
     WeightedVote,
 )
 from specreward.testing import ScriptedReward, law, total_variation
-from specreward.types import Trace
+from specreward.types import Problem, Trace
 
 GROWTH = RewardGrowth(BETA)
 BOTH = [Multinomial(), Systematic()]
@@ -229,6 +229,30 @@ def test_draws_depend_on_their_name(resampler):
 
 
 # ------------------------------------------------------------------------------ the search
+
+
+@dataclass(frozen=True)
+class Named:
+    """Keeps the names of the draws."""
+
+    names: list = field(default_factory=list, hash=False)
+
+    def __call__(self, weights, n, seed, *parts):
+        self.names.append((seed, *parts))
+        return Systematic()(weights, n, seed, *parts)
+
+
+def test_each_resampling_is_a_draw_of_its_own(plant):
+    tree = plant({"a": 0.5, "b": 0.4, "ax": 0.5, "bx": 0.5, "axx": 0.5, "bxx": 0.5})
+    names = []
+    for seed, problem in ((0, "p"), (1, "p"), (0, "q")):
+        tree.models = replace(tree.models, seed=seed)
+        tree.problem = Problem(problem, "q")
+        resampler = Named()
+        tree.run(Particles(4, resampler=resampler))
+        assert len(resampler.names) == 2  # none after the last of three steps
+        names += resampler.names
+    assert len(set(names)) == 6
 
 
 def test_counts_are_drawn_and_finished_particles_wait(plant, spelled):

@@ -100,7 +100,8 @@ def test_the_bound_of_rewards_counts():
     assert acceptance(0.5, 0.3, 0.7) == pytest.approx(0.5)
     assert acceptance(0.3, 0.3, 0.7) == acceptance(0.1, 0.3, 0.7) == 0.0
     assert acceptance(0.9, 0.3, 0.7) == acceptance(0.9, 0.8, 0.7) == 1.0
-    assert acceptance(0.5, 0.8, 0.7) == 0.0
+    assert acceptance(0.5, 0.8, 0.7) == acceptance(0.75, 0.8, 0.7) == 0.0
+    assert acceptance(1.0, 1.0, 1.0) == 1.0  # b was lost in rounding: M is 1
     expected = dict.fromkeys(P, 0.0)
     for first, p in P.items():
         for x, share in given_level(1, R[first] - 0.2, most=0.7).items():
@@ -251,6 +252,15 @@ def test_a_budget_that_ends_leaves_a_careful_choice(plant):
     soft = [itp(3, 5.0).select(mine.trace.found, replace(mine, seed=s)).score for s in range(300)]
     level = water_level([0.2, 0.9, 0.2], 5.0)
     assert soft.count(0.9) / 300 == pytest.approx((0.9 - level) / 15, abs=0.09)
+
+    def other(i):
+        found = [
+            replace(c, path=replace(c.path, problem=replace(tree.problem, id=f"p{i}")))
+            for c in mine.trace.found
+        ]
+        return itp(3, 5.0).select(found, mine).score
+
+    assert len({other(i) for i in range(20)}) == 2  # each problem has a draw of its own
 
 
 def test_without_a_reward_model():

@@ -203,6 +203,9 @@ def test_each_turn_has_draws_of_its_own(plant):
     assert [call.start for call in tree.policy.calls] == list(range(401))
     other = asyncio.run(QAlign(40)(tree.problem, replace(tree.models, seed=1, trace=Trace())))
     assert [parent.depth for parent, _ in other.expansions[1:]] != cuts[:40]
+    problem = replace(tree.problem, id="another")
+    other = asyncio.run(QAlign(40)(problem, replace(tree.models, trace=Trace())))
+    assert [parent.depth for parent, _ in other.expansions[1:]] != cuts[:40]
 
 
 def test_a_majority_counts_heads(plant):

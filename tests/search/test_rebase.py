@@ -12,7 +12,7 @@ from specreward.search import REBASE, Highest
 from specreward.search.apportion import apportion
 from specreward.testing import law, total_variation
 from specreward.types import Trace
-from specreward.verify import Threshold
+from specreward.verify import RewardScores, Threshold
 
 TREE = {
     "a": 0.9,
@@ -70,6 +70,15 @@ def test_places_of_pruned_children_too(plant, spelled):
     result = tree.run(REBASE(6, reward_temperature=1e9, verify=Threshold(0.5)))
     assert drawn(tree) == [{"": 6}, {"b": 3, "c": 3}]
     assert spelled(result) == ["bx"] * 3 + ["cx"] * 3  # the pruned answer is none
+
+
+def test_a_verifier_that_draws_again_may_give_more_than_there_are_places(plant, spelled):
+    async def twice(families, models):
+        judged = await RewardScores()(families, models)
+        return [[replace(item, count=2 * item.count) for item in family] for family in judged]
+
+    result = plant({"a": 0.9, "b": 0.5}, final={"a", "b"}).run(REBASE(3, verify=twice))
+    assert (len(spelled(result)), result.ended, result.counts) == (6, "done", {})
 
 
 def test_a_level_without_life_ends_it(plant):

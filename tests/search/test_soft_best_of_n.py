@@ -120,6 +120,15 @@ def test_the_law_is_that_of_paths_that_finish():
     assert found == pytest.approx(expected, abs=1e-12)
 
 
+def test_each_problem_and_seed_has_a_draw_of_its_own(plant, best):
+    tree = plant({"a": 0.5, "b": 0.5}, final={"a", "b"})
+    others = [replace(tree.problem, id=f"p{i}") for i in range(20)]
+    mine = [asyncio.run(soft(2, 1.0)(p, replace(tree.models, trace=Trace()))) for p in others]
+    assert {best(result) for result in mine} == {"a", "b"}
+    seeds = [replace(tree.models, seed=i, trace=Trace()) for i in range(20)]
+    assert {best(asyncio.run(soft(2, 1.0)(tree.problem, m))) for m in seeds} == {"a", "b"}
+
+
 def test_dead_paths_are_neither_rewarded_nor_chosen(plant, best, spelled):
     tree = plant({"a": 0.1, "b": 0.9}, final={"a"}, dead={"b"})
     result = tree.run(SoftBestOfN(3))

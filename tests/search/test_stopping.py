@@ -23,6 +23,7 @@ from specreward.search import (
 from specreward.search.stopping import Drawn, lead_is_sure, leads_by_chance
 from specreward.testing import ExactPolicy, ExactReward, check_strategy, law
 from specreward.types import Models, Problem, Trace
+from specreward.verify import Threshold
 from specreward.voting import majority
 
 TABLE = {(): {"a": 0.50, "b": 0.25, "c": 0.15, "d": 0.10}}
@@ -124,6 +125,12 @@ def test_nobody_voted_nobody_leads():
     assert not lead_is_sure([], 5)
     assert VoteDecided()(drawn_of([""] * 5), 3) == 1
     assert VoteDecided()(drawn_of([""] * 5 + ["x"] * 4), 30) == 0
+
+
+def test_a_belief_that_rounds_to_one_is_not_sure():
+    assert leads_by_chance(60, 0) == 1.0
+    assert VoteDecided(1.0)(drawn_of(["x"] * 60), 100) == 1
+    assert VoteDecided(1.0)(drawn_of(["x"] * 60), 60) == 0
 
 
 @pytest.mark.parametrize("n", [5, 8])
@@ -272,6 +279,18 @@ def test_a_path_drawn_again_is_not_judged_again(plant, spelled):
     assert spelled(result) == ["a", "b", "a", "b", "a"]
     drawn = sum([item.count for _, judged in result.expansions for item in judged])
     assert drawn == 5
+    assert all(judged for _, judged in result.expansions)
+    result = tree.run(BestOfN(8, pick=WeightedVote(), stop=ScoreReached(0.9, batch=4)))
+    counts = [[item.count for item in judged] for _, judged in result.expansions]
+    assert counts == [[2, 2], [2, 2]]
+    assert len(result.candidates) == 8
+
+
+def test_what_the_verifier_prunes_does_not_stop_the_drawing(plant):
+    tree = plant({"a": 0.5, "b": 0.6}, final={"a", "b"})
+    for stop in (ScoreReached(0.4), VoteDecided()):
+        result = tree.run(BestOfN(8, verify=Threshold(0.9, keep=0), stop=stop))
+        assert (result.candidates, result.counts) == ((), {})
 
 
 def test_empty_answers_are_counted_and_have_no_vote():

@@ -26,7 +26,6 @@ from specreward.search import (
     SoftmaxVote,
     WeightedVote,
 )
-from specreward.seeds import derive
 from specreward.spec import name_of, parse
 from specreward.stats import Interval, mean
 from specreward.types import Result, Task
@@ -43,7 +42,7 @@ class Sampled:
         answers: Of the finished ones that were kept, ``[F]``, canonical.
         scores: Of them, ``[F]``.
         right: Which of them are right, ``[F]``.
-        seed: Of the random subsets of this problem.
+        seed: Of the random subsets: the same places for all problems.
     """
 
     drawn: int
@@ -208,13 +207,13 @@ def curve(
 def _sampled(result: Result, task: Task, drawn: int, seed: int) -> Sampled:
     found = result.candidates if result.ended == "done" else ()
     answers = [task.answer(candidate.path) for candidate in found]
-    worth = {a: bool(a) and task.check(result.problem, a) for a in dict.fromkeys(answers)}
+    worth = {answer: task.check(result.problem, answer) for answer in dict.fromkeys(answers)}
     return Sampled(
         drawn=drawn,
         answers=answers,
         scores=[candidate.score for candidate in found],
         right=[worth[answer] for answer in answers],
-        seed=derive(seed, "subsets", result.problem.id),
+        seed=seed,
     )
 
 

@@ -100,7 +100,7 @@ def vote_at(
         right: Which of them are right, ``[F]``; the same for equal answers.
         drawn: Paths in all, at least F.
         n: From 1 to ``drawn``.
-        seed: Of the random subsets, where not all are looked at.
+        seed: Of the random subsets, where not all are looked at; at least 0.
     """
     _check(len(answers), drawn, n)
     classes = list(dict.fromkeys([answer for answer in answers if answer]))
@@ -131,8 +131,13 @@ def _all(drawn: int, n: int) -> _Floats:
 
 def _some(drawn: int, n: int, seed: int) -> _Floats:
     """Random subsets as rows of 0 and 1, ``[S, drawn]``; those of a smaller n are inside."""
-    orders = np.random.default_rng(seed).random((DRAWS, drawn)).argsort(axis=1)
-    return _rows(orders[:, :n], drawn)
+    return _rows(_orders(drawn, seed)[:, :n], drawn)
+
+
+@lru_cache(maxsize=1)
+def _orders(drawn: int, seed: int) -> NDArray[np.int64]:
+    """Random orders of the paths, ``[DRAWS, drawn]``."""
+    return np.random.default_rng(seed).random((DRAWS, drawn)).argsort(axis=1)
 
 
 def _rows(index: NDArray[np.int64], drawn: int) -> _Floats:

@@ -79,7 +79,6 @@ class Rejection:
     async def fall_back(self, index: int) -> None:
         """Answer with the path of this index, if it has an answer."""
         drawn = await self.draw(index, 1)
-        finished = drawn[0].reward is not None
-        keep(self.root, drawn, self.models, 0 if finished else None)
+        keep(self.root, drawn, self.models, 0)
         self.models.trace.count("fallback draws")
-        self.models.trace.count("fallback draws without an answer", int(not finished))
+        self.models.trace.count("fallback draws without an answer", int(drawn[0].reward is None))

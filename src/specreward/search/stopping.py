@@ -115,7 +115,7 @@ def leads_by_chance(first: int, second: int) -> float:
         second: Votes of the second, at least 0.
 
     Returns:
-        P(p > 1/2) for p ~ Beta(first + 1, second + 1), in (0, 1); 1/2 at a tie.
+        P(p > 1/2) for p ~ Beta(first + 1, second + 1), in [0, 1] as it rounds; 1/2 at a tie.
     """
     throws = first + second + 1
     return float(sum([comb(throws, k) for k in range(first + 1)]) / 2**throws)
