@@ -149,6 +149,7 @@ def test_what_ran_on_other_problems_or_not_at_all_is_no_run(call, tmp_path):
     done = call("curve", tmp_path)
     assert done.exit_code == 0, done.stderr
     assert {spec for spec, *_ in points(tmp_path)} == {BEST}
+    assert f"{BEST} on" not in done.stderr
 
 
 def test_problems_that_ran_out_of_budget_are_not_solved(call, tmp_path):
@@ -173,6 +174,28 @@ def test_a_failed_problem_is_not_solved_by_what_it_found():
         result = Result(problem, None, candidates=(found,), ended=ended)
         [own] = curve("best_of_n(n=1)", [result], task, rules_of("best_of_n(n=1)", ["pass"]), 0)
         assert own.dots[0].accuracy.estimate == accuracy
+
+
+def test_the_seed_is_of_the_subsets_too():
+    task = ToyTask()
+    [problem] = task.generate(1, "test", 0)
+    wrong = "".join(["b" if letter == "a" else "a" for letter in problem.answer])
+    paths = [
+        Path(problem, tuple([Step(letter, final=i == 3) for i, letter in enumerate(word)]))
+        for word in (problem.answer, wrong)
+    ]
+    found = [Candidate(path, 0.5) for path in paths for _ in range(10)]
+    result = Result(problem, None, candidates=tuple(found), ended="done")
+    spec = "best_of_n(n=20)"
+    [first, same, other] = [
+        curve(spec, [result], task, rules_of(spec, ["vote"]), seed)[0].dots for seed in (0, 0, 1)
+    ]
+    assert first == same
+    assert [dot.n for dot in first] == [1, 2, 4, 8, 16, 20]
+    changed = [
+        a.accuracy.estimate != b.accuracy.estimate for a, b in zip(first, other, strict=True)
+    ]
+    assert changed == [False, False, False, True, False, False]  # where not all are looked at
 
 
 def test_curves_are_drawn_where_they_are():

@@ -4,15 +4,15 @@ E. Beeching, L. Tunstall, S. Rush (2024), "Scaling Test-Time Compute with Open M
 (search-and-learn); step-level beam search in G. Chen, M. Liao, C. Li, K. Fan (2024), "AlphaMath
 Almost Zero: Process Supervision without Process", arXiv 2405.03553, is very similar.
 
-    n / m trees, each on its own:
+    trees, each on its own:
         path <- root
         until path is finished or at the depth limit:
-            children ~ policy(path), m of them, judged
+            children ~ policy(path), n of them, judged
             path <- the kept child that the verifier ranks highest; the tree ends if there is none
     answer with the pick among the finished children of all trees
 
-Tree i draws the samples i m to i m + m - 1 of each path that it comes to, so that trees at the same
-path stay independent. m = n is ``greedy``; m = 1 is n independent paths.
+Tree i draws the samples i n to i n + n - 1 of each path that it comes to, so that trees at the same
+path stay independent. One tree is ``greedy``; n = 1 is independent paths.
 
 Differs from the reference code: a finished sibling is a candidate wherever it is drawn (there on
 the last level only), and an unfinished one never is (there the text up to the cut is answered
@@ -26,7 +26,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar, final
 
 from specreward.checks import number, rule, whole
-from specreward.errors import InputError
 from specreward.search.expand import conclude, deepest, draw, ranked, take
 from specreward.search.pick import Highest, Pick
 from specreward.types import Candidate, Models, Path, Problem, Result, Verifier
@@ -41,8 +40,8 @@ class DVTS:
     """Independent greedy trees; more kinds of answers than one beam of the same cost.
 
     Args:
-        n: Children drawn at each step by all trees together, a multiple of ``m``.  # N
-        m: Children drawn for each path, at least 1; there are ``n / m`` trees.  # M, beam_width
+        trees: How many, at least 1.  # N / M in search-and-learn
+        n: Children drawn for each path, at least 1.  # M, beam_width
         temperature: Of the policy.
         verify: Judges the children of all trees in one call, each family by itself.
         depth: Most steps of a path; None is the task's own limit.
@@ -50,11 +49,11 @@ class DVTS:
             several candidates.
 
     Raises:
-        InputError: A field is out of its range, or ``n`` is no multiple of ``m``.
+        InputError: A field is out of its range.
     """
 
-    n: int = field(default=16, kw_only=False)
-    m: int = 4
+    trees: int = field(default=4, kw_only=False)
+    n: int = 4
     temperature: float = 0.8
     verify: Verifier = RewardScores()
     depth: int | None = None
@@ -74,13 +73,8 @@ class DVTS:
 }"""
 
     def __post_init__(self) -> None:
+        whole("dvts trees", self.trees, 1)
         whole("dvts n", self.n, 1)
-        whole("dvts m", self.m, 1)
-        if self.n % self.m:
-            raise InputError(
-                f"dvts n: expected a multiple of m={self.m}, got {self.n}: n / m trees draw m "
-                "children each"
-            )
         number("dvts temperature", self.temperature, 0)
         rule("dvts verify", self.verify, "scored()")
         if self.depth is not None:
@@ -89,12 +83,12 @@ class DVTS:
 
     async def __call__(self, problem: Problem, models: Models) -> Result:
         """One step of all trees at a time."""
-        trees = {i: Path(problem) for i in range(self.n // self.m)}
+        trees = {i: Path(problem) for i in range(self.trees)}
         lost = False
         for _ in range(deepest(problem, models, self.depth)):
             paths = list(trees.values())
             drawn = await draw(
-                paths, models, [(self.m, i * self.m) for i in trees], self.temperature
+                paths, models, [(self.n, i * self.n) for i in trees], self.temperature
             )
             judged = await take(paths, drawn, models, self.verify)
             best = {i: ranked(family)[:1] for i, family in zip(trees, judged, strict=True)}
