@@ -140,13 +140,15 @@ def test_dead_paths_are_neither_rewarded_nor_chosen(plant, best, spelled):
     assert (none.best, none.candidates) == (None, ())
 
 
-def test_bad_input():
+def test_bad_input(plant):
     for bad in ({"n": 0}, {"beta_inv": -1.0}, {"beta_inv": math.inf}, {"temperature": -0.1}):
         with pytest.raises(InputError, match="soft_best_of_n"):
             SoftBestOfN(**bad)
+    tree = plant({"a": 0.5}, final={"a"})
+    with pytest.raises(InputError, match=r"expected a reward model.*--reward"):
+        asyncio.run(SoftBestOfN(2)(PROBLEM, replace(tree.models, reward=None, trace=Trace())))
+    assert tree.policy.calls == []  # before anything is spent
     models = replace(toy(), trace=Trace())
-    with pytest.raises(InputError, match="expected a reward model"):
-        asyncio.run(SoftBestOfN(2)(PROBLEM, replace(models, reward=None)))
     for wrong in (math.nan, 1.5, -0.1):
         reward = ExactReward({(x,): wrong for x in P})
         with pytest.raises(RewardError, match=r"in \[0, 1\]"):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from specreward.search.chances import tilted
 from specreward.seeds import choose
 from specreward.types import Candidate, Judgement, Models, Path
-from specreward.verify.rewards import rewards
+from specreward.verify.rewards import reward_model, rewards
 
 __all__ = ["Draw", "Known", "accept", "draw", "keep", "soft_pick", "taken"]
 
@@ -53,6 +53,7 @@ async def draw(
         InputError: There is no reward model.
         RewardError: A reward is missing, NaN or outside [0, 1].
     """
+    reward_model(models)  # or it is an error, before anything is spent
     [paths] = await models.policy.extend(
         [prefix], n, until="end", temperature=temperature, start=start
     )

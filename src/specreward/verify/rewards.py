@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from specreward.errors import InputError, RewardError
-from specreward.types import Models
+from specreward.types import Models, RewardModel
 from specreward.verify.families import Drawn, regroup
 
-__all__ = ["rewards"]
+__all__ = ["reward_model", "rewards"]
+
+
+def reward_model(models: Models) -> RewardModel:
+    """The reward model among the roles.
+
+    Raises:
+        InputError: There is none.
+    """
+    if models.reward is None:
+        raise InputError(
+            "expected a reward model, got none: pass --reward, or reward=... with the models; "
+            "where a strategy has verify=, the language model can judge: verify=self_evaluation()"
+        )
+    return models.reward
 
 
 async def rewards(families: Sequence[Drawn], models: Models) -> list[list[float]]:
@@ -18,12 +32,7 @@ async def rewards(families: Sequence[Drawn], models: Models) -> list[list[float]
         InputError: There is no reward model among the roles.
         RewardError: A reward is missing, NaN or outside [0, 1].
     """
-    model = models.reward
-    if model is None:
-        raise InputError(
-            "expected a reward model for this verifier, got none: pass reward=... with the models, "
-            "or let the language model judge with verify=self_evaluation()"
-        )
+    model = reward_model(models)
     paths = [path for family in families for path, _ in family]
     values = await model.score(paths) if paths else []
     if len(values) != len(paths):
