@@ -13,7 +13,14 @@ from specreward.types import Judgement, Path, Step
 
 __all__ = ["Node", "facts", "tree"]
 
-SHOWN = (("sr", "SR"), ("rc", "RC"), ("reward", "reward"), ("value", "value"))
+SHOWN = (
+    ("sr", "SR"),
+    ("rc", "RC"),
+    ("reward", "reward"),
+    ("value", "value"),
+    ("log_ratio", "log-ratio"),
+    ("tilted", "tilted"),
+)
 """Details of a judgement that a tree shows, with their names there."""
 
 Texts = tuple[str, ...]
@@ -82,7 +89,7 @@ def _node(path: Path, nodes: dict[Texts, Node]) -> Node:
 
 
 def facts(judgement: Judgement) -> Mapping[str, str]:
-    """What a tree shows of a judgement: its score, and SR, RC, reward or value if it has them."""
+    """What a tree shows of a judgement: its score, and of ``SHOWN`` what it has."""
     shown = {"score": f"{judgement.score:.3g}"}
     for key, name in SHOWN:
         if key in judgement.details:

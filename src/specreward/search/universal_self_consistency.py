@@ -8,8 +8,8 @@ X. Chen, R. Aksitov, U. Alon, J. Ren, K. Xiao, P. Yin, S. Prakash, C. Sutton, X.
     answer with path_k
 
 Differs from the paper: the prompt is ours, and asks for its choice in a line of its own. A choice
-that cannot be read (none, no response of this number, or a text that was cut off) is counted, and
-the answer is the majority's, as in ``SelfConsistency``. Responses that all give the same answer are
+that cannot be read (none, several, no response of this number, or a text that was cut off) is
+counted, and the answer is the majority's, as in ``SelfConsistency``. Responses that all give the same answer are
 not shown to the judge; neither are paths that did not finish.
 """
 
@@ -31,7 +31,11 @@ from specreward.types import Candidate, Completion, Models, Path, Problem, Resul
 
 __all__ = ["UniversalSelfConsistency", "choice", "question"]
 
-_CHOICE = re.compile(r"\bchoice\b[\s*:#]*(?:response[\s*#]*)?(\d+)\b", re.IGNORECASE)
+_CHOICE = re.compile(
+    r"\bchoice\b(?:[\s*:#(\[{$]|\\boxed|response)*(\d+)\b"
+    r"(\.\d|[^\S\n]*(?:and|or|[,/&])[^\S\n]*(?:response)?[\s#]*\d)?",  # more than one number
+    re.IGNORECASE,
+)
 
 _ASK = (
     "Above are a problem and several responses to it. Find the answer on which most of the "
@@ -50,12 +54,14 @@ def question(problem: Problem, paths: Sequence[Path]) -> str:
 def choice(completion: Completion, responses: int) -> int | None:
     """The place of the response chosen, from 0; None where none can be read.
 
-    The last choice that is written counts; a text cut off at its limit has none.
+    The last choice that is written counts; a choice of several is none, nor has a text one that
+    was cut off at its limit.
     """
     found = _CHOICE.findall(completion.text)
-    if not found or completion.finish == "length" or not 1 <= int(found[-1]) <= responses:
+    if not found or completion.finish == "length":
         return None
-    return int(found[-1]) - 1
+    number, more = found[-1]
+    return int(number) - 1 if not more and 1 <= int(number) <= responses else None
 
 
 @final

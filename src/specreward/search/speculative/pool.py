@@ -72,15 +72,17 @@ class Pool:
         pairs = zip(self.counts, self.log_weights, strict=True)
         return log_sum([log(count) + power * weight for count, weight in pairs])
 
-    def details(self, place: int, chance: float) -> Mapping[str, float]:
-        """Evidence about one step, by name; what is infinite is left out."""
+    def details(self, place: int, chance: float, ratio: bool) -> Mapping[str, float]:
+        """Evidence about one step, by name; what is infinite is left out.
+
+        Args:
+            place: Of the step.
+            chance: That it was taken.
+            ratio: Whether the ratio was asked for; else there is none to tell of.
+        """
         reward = self.rewards[place]
-        found = {
-            "log_ratio": self.log_ratios[place],
-            "tilted": self.tilted[place],
-            "share": self.share,
-            "chance": chance,
-            "draft": float(self.by_draft),
-        }
+        found = {"share": self.share, "chance": chance, "draft": float(self.by_draft)}
+        if ratio:
+            found |= {"log_ratio": self.log_ratios[place], "tilted": self.tilted[place]}
         known = {} if reward is None else {"reward": reward}
         return known | {name: value for name, value in found.items() if isfinite(value)}

@@ -186,13 +186,16 @@ class ByRejection:
         return _above(pool, self.bound)
 
 
-def poisson(mean: float) -> list[float]:
+@cache
+def poisson(mean: float) -> tuple[float, ...]:
     """Probabilities of 0, 1, 2, ... up to where less than ``TAIL`` is left."""
     found: list[float] = []
-    while sum(found) < 1 - TAIL and len(found) < 12 * mean + 40:
+    left = 1.0
+    while left > TAIL and len(found) < 12 * mean + 40:
         k = len(found)
         found.append(exp(k * log(mean) - mean - lgamma(k + 1)))
-    return found
+        left -= found[-1]
+    return tuple(found)
 
 
 @final

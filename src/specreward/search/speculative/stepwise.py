@@ -110,15 +110,8 @@ class Stepwise:
         limit, finished, stuck = deepest(problem, models, self.depth), 0, False
         lines = self.memory.branch([Line(Path(problem))])
         while lines:
-            written = await asyncio.gather(*[self.write(line, models) for line in lines])
-            record(lines, written, models)
-            children = [one.line for one in written if one.line is not None]
+            children = await self._round(lines, models)
             stuck = stuck or len(children) < len(lines)
-            models.trace.found += [
-                Candidate(child.path, child.reward)
-                for child in children
-                if child.path.finished and child.reward is not None
-            ]
             kept = self.memory.keep(children, finished)
             finished += sum([line.path.finished for line in kept])
             going = [line for line in kept if line.path.open and line.path.depth < limit]
@@ -129,6 +122,30 @@ class Stepwise:
     def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """By ``pick``."""
         return self.pick(candidates, models)
+
+    async def _round(self, lines: Sequence[Line], models: Models) -> list[Line]:
+        """The children of all lines; where one fails, those before it are in the record."""
+        answers = await asyncio.gather(
+            *[self.write(line, models) for line in lines],
+            return_exceptions=True,  # every line has ended before an error goes up
+        )
+        written: list[Written] = []
+        failed: BaseException | None = None
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                failed = answer
+                break
+            written.append(answer)
+        record(lines[: len(written)], written, models)
+        children = [one.line for one in written if one.line is not None]
+        models.trace.found += [
+            Candidate(child.path, child.reward)
+            for child in children
+            if child.path.finished and child.reward is not None
+        ]
+        if failed is not None:
+            raise failed
+        return children
 
     async def write(self, line: Line, models: Models) -> Written:
         """The next step of one line."""
@@ -221,12 +238,19 @@ class Stepwise:
     async def _committed(
         self, line: Line, pool: Pool, taken: int, judged: list[Judgement], models: Models
     ) -> Written:
-        """The line with its step; a finished path is scored in any case, to be a candidate."""
+        """The line with its step.
+
+        A step without a reward takes that of the same step where the draft's was scored; a finished
+        path is scored in any case, to be a candidate.
+        """
         path, reward = pool.paths[taken], pool.rewards[taken]
-        if path.finished and reward is None:
-            [[reward]] = await rewards([[(path, 1)]], models)
-            evidence = {"reward": reward, "draft": float(pool.by_draft)}
-            judged.append(Judgement(path, reward, True, pool.counts[taken], evidence))
+        if reward is None:
+            reward = {item.path.key: item.score for item in judged}.get(path.key)
+            if reward is None and path.finished:
+                [[reward]] = await rewards([[(path, 1)]], models)
+            if reward is not None:
+                evidence = {"reward": reward, "draft": float(pool.by_draft)}
+                judged.append(Judgement(path, reward, True, pool.counts[taken], evidence))
         return Written(Line(path, line.lane, reward), judged)
 
 
@@ -236,7 +260,7 @@ def _judgements(block: Block, pool: Pool, taken: int | None, gate: Gate | None) 
     if gate is not None:
         chances = [p * gate.chance(pool, i) if p else 0.0 for i, p in enumerate(chances)]
     return [
-        Judgement(path, reward, i == taken, pool.counts[i], pool.details(i, chances[i]))
+        Judgement(path, reward, i == taken, pool.counts[i], pool.details(i, chances[i], block.ratio))
         for i, (path, reward) in enumerate(zip(pool.paths, pool.rewards, strict=True))
         if reward is not None
     ]
@@ -245,7 +269,8 @@ def _judgements(block: Block, pool: Pool, taken: int | None, gate: Gate | None) 
 def record(lines: Sequence[Line], written: Sequence[Written], models: Models) -> None:
     """Keep one expansion for each place, whatever the number of lines and writers there.
 
-    A step that several drew is one judgement: the committed one's evidence, all draws counted.
+    A step that several drew is one judgement: the committed one's evidence, all draws counted. A
+    committed step that nobody scored is a place of its own, with no judgement.
     """
     places: dict[tuple[str, ...], tuple[Path, dict[tuple[str, ...], Judgement]]] = {}
     for line, one in zip(lines, written, strict=True):
@@ -259,3 +284,7 @@ def record(lines: Sequence[Line], written: Sequence[Written], models: Models) ->
             known[item.path.key] = item
     for parent, judged in places.values():
         models.trace.record(parent, list(judged.values()))
+    lines = [one.line for one in written if one.line is not None]
+    bare = {line.path.key: line.path for line in lines if line.reward is None}
+    for path in bare.values():
+        models.trace.record(path, [])

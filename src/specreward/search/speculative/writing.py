@@ -157,7 +157,12 @@ async def fill(
     values, ratios = await asyncio.gather(
         _rewards(paths, models, scored or block.weight is not None),
         _log_ratios(paths, models, draft and block.ratio, heat),
+        return_exceptions=True,  # both have ended before an error goes up
     )
+    if isinstance(values, BaseException):
+        raise values
+    if isinstance(ratios, BaseException):
+        raise ratios
     return Pool(
         paths=paths,
         counts=tuple(counts.values()),
