@@ -3,7 +3,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from one_step import P, R, answer, answers, outcomes, tilt, toy
+from one_step import P, R, answer, answers, multisets, outcomes, tilt, toy
 
 from specreward.errors import BudgetExhausted, InputError
 from specreward.search import SoftBestOfN, TruncatedRejection
@@ -47,6 +47,11 @@ def test_it_comes_closer_than_soft_best_of_n():
     assert total_variation(formula(16, 4.0), target) == pytest.approx(0.0223, abs=5e-5)
     soft = answers(SoftBestOfN(4, beta_inv=4.0, temperature=1.0), toy())
     assert total_variation(soft, target) == pytest.approx(0.2695, abs=5e-5)
+    law = dict.fromkeys(P, 0.0)
+    for counts, chance in multisets(16):
+        for symbol, share in zip(P, tilted(list(R.values()), 4.0, counts), strict=True):
+            law[symbol] += chance * share
+    assert total_variation(law, target) == pytest.approx(0.0796, abs=5e-5)
 
 
 def test_the_draws_it_takes():

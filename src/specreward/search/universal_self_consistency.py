@@ -9,8 +9,8 @@ X. Chen, R. Aksitov, U. Alon, J. Ren, K. Xiao, P. Yin, S. Prakash, C. Sutton, X.
 
 Differs from the paper: the prompt is ours, and asks for its choice in a line of its own. A choice
 that cannot be read (none, several, no response of this number, or a text that was cut off) is
-counted, and the answer is the majority's, as in ``SelfConsistency``. Responses that all give the same answer are
-not shown to the judge; neither are paths that did not finish.
+counted, and the answer is the majority's, as in ``SelfConsistency``. Responses that all give the
+same answer are not shown to the judge; neither are paths that did not finish.
 """
 
 from __future__ import annotations
