@@ -33,7 +33,7 @@ Reason = Callable[[Judgement], str]
 EVIDENCE = frozenset({"accept", "sr", "reward"})
 """What a speculative rule leaves behind."""
 
-WRITTEN = frozenset({"chance", "draft"})
+WRITTEN = frozenset({"reward", "draft"})
 """What a search with a draft leaves behind."""
 
 
@@ -75,12 +75,21 @@ def _evidence(item: Judgement) -> str:
     if set(item.details) >= EVIDENCE:
         return _chance(item, f"SR {item.details['sr']:.3g}")
     if set(item.details) >= WRITTEN:
-        writer = "draft" if item.details["draft"] else "target"
-        taken = "taken" if item.kept else "not taken"
-        return f"of the {writer}: {taken} at a chance of {item.details['chance']:.0%}"
+        return _written(item)
     if not item.kept and not item.details and not item.path.finished:
         return "ended without an answer"
     return "" if item.kept else f"score {item.score:.3g} was too low for the verifier"
+
+
+def _written(item: Judgement) -> str:
+    """Who wrote a step, what the gate may have read, and whether it was taken."""
+    found = item.details
+    writer = "of the draft" if found["draft"] else "of the target"
+    if "chance" not in found:
+        return f"{writer}: stands whatever its reward"
+    if "tilted" in found:
+        writer += f", tilted reward {found['tilted']:.3g}"
+    return f"{writer}: {'taken' if item.kept else 'not taken'} at a chance of {found['chance']:.0%}"
 
 
 def _speculative(item: Judgement, rule: Speculative) -> str:

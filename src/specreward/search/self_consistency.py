@@ -76,14 +76,7 @@ class SelfConsistency:
     temperature: float = 0.7
     stop: Stopping = Never()
 
-    __cite__: ClassVar[str] = """@inproceedings{wang2023selfconsistency,
-  title = {Self-Consistency Improves Chain of Thought Reasoning in Language Models},
-  author = {Wang, Xuezhi and Wei, Jason and Schuurmans, Dale and Le, Quoc and Chi, Ed and
-            Narang, Sharan and Chowdhery, Aakanksha and Zhou, Denny},
-  booktitle = {International Conference on Learning Representations},
-  year = {2023},
-  eprint = {2203.11171}
-}"""
+    __cite__: ClassVar[str] = MajorityVote.__cite__
 
     def __post_init__(self) -> None:
         whole("self_consistency n", self.n, 1)

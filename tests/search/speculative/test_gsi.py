@@ -242,6 +242,15 @@ def expected(row, values):
     return sum([p * v for p, v in zip(row, values, strict=True)])
 
 
+def theorem_2(n, accepted, beta=2.0):
+    """The bound on how much less reward than the tilted law has, rewards in [0, 1]."""
+    chi = sum([b * b / s for b, s in zip(B, S, strict=True)])
+    mean, second = (expected(B, [math.exp(k * beta * r) for r in R]) for k in (1, 2))
+    draft = math.sqrt(accepted * chi) * math.exp(beta)
+    target = (1 - accepted) ** 0.25 * math.sqrt(second / mean**2)
+    return (draft + target) / math.sqrt(n)
+
+
 def test_theorem_2_is_one_sided_and_conditional():
     limit = mixture(1, 0.5, first=TILT, second=TILT)
     aligned = [value - min(TILTED) for value in TILTED]
@@ -249,9 +258,19 @@ def test_theorem_2_is_one_sided_and_conditional():
     assert expected(limit, aligned) == pytest.approx(0.1454, abs=6e-5)
     assert expected(TILT, R) == pytest.approx(0.5760, abs=6e-5)
     assert expected(limit, R) == pytest.approx(0.4215, abs=6e-5)
-    for n, gap in ((4, 0.0793), (16, 0.0205), (40, 0.0082)):
+    for n, gap, bound in ((4, 0.0793, 0.6261), (16, 0.0205, 0.3130), (40, 0.0082, 0.1980)):
         found = expected(TILT, R) - expected(mixture(n, 0.65), R)
         assert found == pytest.approx(gap, abs=6e-5)
+        assert theorem_2(n, 0.0) == pytest.approx(bound, abs=6e-5)
+        assert found <= theorem_2(n, 0.0)
+    # Where the golden reward follows the tilted one the drafts that stand are the better ones: the
+    # bound holds with room. Where it does not, the loss stays and the bound goes to 0.
+    good = [float(value >= 0.5) for value in TILTED]
+    for n in (4, 16, 40):
+        accepted = expected(pool_law(n, S, weights(2.0)), good)
+        assert expected(TILT, aligned) - expected(mixture(n, 0.5), aligned) < 0
+        assert 0 < theorem_2(n, accepted) < theorem_2(n // 2, accepted)
+    assert theorem_2(10**4, expected(TILT, good)) < expected(TILT, R) - expected(limit, R)
 
 
 # ------------------------------------------------------------------------------------- two steps

@@ -3,10 +3,12 @@
 import asyncio
 import math
 from dataclasses import dataclass, replace
+from itertools import product
 
 import pytest
 
 from specreward.errors import InputError
+from specreward.report.tree import tree
 from specreward.search.speculative import (
     RSD,
     Clipped,
@@ -84,6 +86,27 @@ def test_the_best_threshold_is_the_mean_reward_of_the_target():
     assert means[0.35] == means[0.4] > means[0.7]
 
 
+@pytest.mark.parametrize(
+    ("least", "best"),
+    [(0.3, [0, 1, 1, 1]), (0.5, [0, 1, 1, 1]), (0.6, [0, 1, 1, 1]), (0.9, [0.5, 1, 1, 1])],
+)
+def test_no_rule_with_a_given_rate_has_more_reward_than_a_step_function(least, best):
+    grid = [
+        rule
+        for rule in product([i / 8 for i in range(9)], repeat=4)
+        if list(rule) == sorted(rule) and mean(S, rule) >= least - 1e-12
+    ]
+
+    def reward(rule):
+        rate = mean(S, rule)
+        own = mean(S, [w * r for w, r in zip(rule, R, strict=True)])
+        found = own + (1 - rate) * mean(B)
+        assert found >= rate * mean(S) + (1 - rate) * mean(B) - 1e-12
+        return found
+
+    assert list(max(grid, key=reward)) == best
+
+
 def test_a_rejected_step_is_replaced_unseen(monkeypatch):
     """The known wrong variant scores the target's step too and refuses it by the same rule."""
     asked = []
@@ -111,8 +134,7 @@ def test_a_rejected_step_is_replaced_unseen(monkeypatch):
         reward=Watched(known),
     )
     result = asyncio.run(RSD(0.7)(PROBLEM, two))
-    # Each drafted step once, and the finished path, as a candidate has a score.
-    assert asked == [("a",), ("a", "b"), ("a", "b")]
+    assert asked == [("a",), ("a", "b")]  # each drafted step once
     assert result.best.score == 0.2
     assert result.counts == {
         "drafted steps": 2,
@@ -120,6 +142,53 @@ def test_a_rejected_step_is_replaced_unseen(monkeypatch):
         "steps by target": 2,
         "target steps": 2,
     }
+
+
+def written(draft, target, *threshold):
+    """The record of a search where draft and target write one word each, all rewards 0.2."""
+    tables = [{tuple(word[:i]): {word[i]: 1.0} for i in range(2)} for word in (target, draft)]
+    laws = [tables[0] | {tuple(target[:1]): {target[1]: 1.0}}, tables[1]]
+    laws[1] |= {tuple(target[:1]): {draft[1]: 1.0}}
+    words = [(target[0], target[1]), (target[0], draft[1])]
+    known = {("x",): 0.2, (draft[0],): 0.2, (target[0],): 0.2, **dict.fromkeys(words, 0.2)}
+    models = Models(
+        task=ExactTask(laws[0]),
+        policy=ExactPolicy(laws[0]),
+        draft=ExactPolicy(laws[1]),
+        reward=ExactReward(known),
+    )
+    return asyncio.run(RSD(*threshold)(PROBLEM, models))
+
+
+def shown(result):
+    return [
+        (texts(parent), [(texts(item.path), item.kept, dict(item.details)) for item in judged])
+        for parent, judged in result.expansions
+    ]
+
+
+def test_the_record_says_what_was_committed():
+    """Also a step that the draft wrote in vain and the target again, and one that nobody scored."""
+    refused = {"reward": 0.2, "share": 1.0, "chance": 0.0, "draft": 1.0}
+    scored = {"reward": 0.2, "draft": 0.0}
+    same = written("ab", "ab")
+    assert shown(same) == [
+        ((), [(("a",), True, scored)]),
+        (("a",), [(("a", "b"), True, scored)]),
+    ]
+    assert [item.count for _, judged in same.expansions for item in judged] == [2, 2]
+    other = written("cd", "ab")
+    assert shown(other) == [
+        ((), [(("c",), False, refused)]),
+        (("a",), []),
+        (("a",), [(("a", "d"), False, refused), (("a", "b"), True, scored)]),
+    ]
+    first, _ = tree(other.expansions).children
+    assert (first.text, first.judgement.kept) == ("c", False)
+    _, second = tree(other.expansions).children
+    assert (second.text, second.judgement, len(second.children)) == ("a", None, 2)
+    drafted = written("cd", "cd", 0.1)
+    assert [item.kept for _, judged in drafted.expansions for item in judged] == [True, True]
 
 
 def test_with_more_draws_one_is_taken_by_its_reward_before_the_test():

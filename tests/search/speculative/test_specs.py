@@ -173,6 +173,8 @@ def test_a_poisson_number_may_be_none():
     assert chances[:3] == pytest.approx([math.exp(-2), 2 * math.exp(-2), 2 * math.exp(-2)])
     assert len(poisson(64.0)) < 200
     assert sum(poisson(64.0)) == pytest.approx(1.0, abs=1e-11)
+    assert len(poisson(4096)) < 5000  # the largest block
+    assert sum(poisson(4096)) == pytest.approx(1.0, abs=1e-10)
     rule = PoissonRejection(1.0)
     drawn = [rule.draws(1, 0, str(i)) for i in range(400)]
     assert min(drawn) == 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from specreward.errors import InputError
+from specreward.errors import BudgetExhausted, EngineError, InputError
 from specreward.report.reasons import reason_of
 from specreward.run import run
 from specreward.search import WeightedVote
@@ -341,7 +341,9 @@ def test_counts_add_up():
         kept = [item for _, judged in result.expansions for item in judged if item.kept]
         by_draft = [item for item in kept if item.details["draft"] == 1.0]
         assert len(by_draft) == counts.get("steps by draft", 0)
-        assert all({"reward", "tilted", "chance"} <= set(item.details) for item in kept)
+        assert all({"reward", "chance"} <= set(item.details) for item in kept)
+        for name in ("tilted", "log_ratio"):  # of steps that a ratio was asked for, no others
+            assert [name in item.details for item in kept] == [item in by_draft for item in kept]
 
 
 def test_details_of_a_step_are_those_of_the_formula():
@@ -364,10 +366,14 @@ def test_the_report_says_who_wrote_a_step_and_how_likely_it_was_taken():
     for item in judged:
         said = reason_of(None)(item)
         taken = "taken" if item.kept else "not taken"
-        assert said == f"of the draft: {taken} at a chance of {item.details['chance']:.0%}"
+        assert said == (
+            f"of the draft, tilted reward {item.details['tilted']:.3g}: {taken} at a chance of "
+            f"{item.details['chance']:.0%}"
+        )
     target = go(replace(TARGET_ONLY, target=Block(1, weight=None)), one_step())
     [(_, [item])] = target.expansions
     assert item.details == {"reward": item.score, "draft": 0.0}
+    assert reason_of(None)(item) == "of the target: stands whatever its reward"
     [(_, chosen)] = go(TARGET_ONLY, one_step()).expansions
     [kept] = [item for item in chosen if item.kept]
     assert reason_of(None)(kept).startswith("of the target: taken at a chance of ")
@@ -456,6 +462,59 @@ def test_a_reward_out_of_range_is_an_error():
     models = scripted({"": ["a!"]}, {"a": 1.5})
     with pytest.raises(Exception, match=r"expected a reward in \[0, 1\], got 1.5"):
         go(TARGET_ONLY, models)
+
+
+class Failing:
+    """A policy one of whose draws fails: that of a lane, while the others take their time."""
+
+    def __init__(self, inner, lane):
+        self.inner, self.lane, self.ended = inner, lane, 0
+
+    async def extend(self, paths, n, *, until="step", temperature=0.8, start=0):
+        if start == 131072 * self.lane:
+            raise BudgetExhausted("spent")
+        await asyncio.sleep(0.01)
+        self.ended += 1
+        return await self.inner.extend(paths, n, until=until, temperature=temperature, start=start)
+
+
+@pytest.mark.parametrize("lane", [0, 2])
+def test_all_lines_have_ended_before_an_error_goes_up_and_those_before_it_are_found(lane):
+    models = one_step()
+    policy = Failing(models.policy, lane)
+    mine = replace(models, policy=policy, trace=Trace())
+    with pytest.raises(BudgetExhausted):
+        asyncio.run(replace(TARGET_ONLY, memory=Chains(4))(PROBLEM, mine))
+    assert policy.ended == 3
+    assert len(mine.trace.found) == lane
+    assert len(mine.trace.expansions) == (lane > 0)
+
+
+def test_rewards_and_likelihoods_have_both_ended_before_an_error_goes_up():
+    ended = []
+
+    class Slow(ExactPolicy):
+        async def likelihood(self, paths, *, temperature):
+            await asyncio.sleep(0.01)
+            ended.append(len(paths))
+            return await super().likelihood(paths, temperature=temperature)
+
+    models = one_step(rewards=[1.5] * 4)
+    slow = replace(models, policy=Slow(models.policy.table))
+    with pytest.raises(Exception, match=r"expected a reward in \[0, 1\], got 1.5"):
+        go(GSI(2, temperature=1.0), slow)
+    assert len(ended) == 1
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_ratio_that_is_no_number_is_an_error(wrong):
+    class Broken(ExactPolicy):
+        async def likelihood(self, paths, *, temperature):
+            return [wrong] * len(paths)
+
+    models = one_step()
+    with pytest.raises(EngineError, match=f"a ratio below infinity, got {wrong!r} at step 1"):
+        go(GSI(2, temperature=1.0), replace(models, policy=Broken(models.policy.table)))
 
 
 def test_no_reward_model_is_an_error():

@@ -52,8 +52,8 @@ __all__ = [
 ROUNDING = 1e-9
 """Log-weights this far above a bound are at it."""
 
-TAIL = 1e-12
-"""Probability beyond which numbers of draws are cut off."""
+TAIL = 1e-15
+"""Numbers of draws above the mean that are less likely are cut off."""
 
 
 @runtime_checkable
@@ -188,13 +188,11 @@ class ByRejection:
 
 @cache
 def poisson(mean: float) -> tuple[float, ...]:
-    """Probabilities of 0, 1, 2, ... up to where less than ``TAIL`` is left."""
+    """Probabilities of 0, 1, 2, ... up to where hardly anything is left."""
     found: list[float] = []
-    left = 1.0
-    while left > TAIL and len(found) < 12 * mean + 40:
+    while len(found) <= mean or found[-1] > TAIL:
         k = len(found)
         found.append(exp(k * log(mean) - mean - lgamma(k + 1)))
-        left -= found[-1]
     return tuple(found)
 
 

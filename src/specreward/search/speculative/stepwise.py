@@ -240,8 +240,8 @@ class Stepwise:
     ) -> Written:
         """The line with its step.
 
-        A step without a reward takes that of the same step where the draft's was scored; a finished
-        path is scored in any case, to be a candidate.
+        One that was not to be scored has the reward of the same step, written and refused before; a
+        finished path is scored in any case, to be a candidate.
         """
         path, reward = pool.paths[taken], pool.rewards[taken]
         if reward is None:
@@ -260,8 +260,10 @@ def _judgements(block: Block, pool: Pool, taken: int | None, gate: Gate | None) 
     if gate is not None:
         chances = [p * gate.chance(pool, i) if p else 0.0 for i, p in enumerate(chances)]
     return [
-        Judgement(path, reward, i == taken, pool.counts[i], pool.details(i, chances[i], block.ratio))
-        for i, (path, reward) in enumerate(zip(pool.paths, pool.rewards, strict=True))
+        Judgement(path, reward, i == taken, pool.counts[i], pool.details(i, chance, block.ratio))
+        for i, (path, reward, chance) in enumerate(
+            zip(pool.paths, pool.rewards, chances, strict=True)
+        )
         if reward is not None
     ]
 
@@ -284,7 +286,7 @@ def record(lines: Sequence[Line], written: Sequence[Written], models: Models) ->
             known[item.path.key] = item
     for parent, judged in places.values():
         models.trace.record(parent, list(judged.values()))
-    lines = [one.line for one in written if one.line is not None]
-    bare = {line.path.key: line.path for line in lines if line.reward is None}
+    committed = [one.line for one in written if one.line is not None]
+    bare = {line.path.key: line.path for line in committed if line.reward is None}
     for path in bare.values():
         models.trace.record(path, [])

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import nan
+from math import inf, nan
 from typing import final
 
 from specreward.checks import whole
-from specreward.errors import InputError
+from specreward.errors import EngineError, InputError
 from specreward.search.speculative.pool import Pool
 from specreward.search.speculative.selectors import InProportion, Selector
 from specreward.search.speculative.weights import ByReward, Weight
@@ -210,7 +210,11 @@ async def _rewards(paths: Sequence[Path], models: Models, asked: bool) -> list[f
 async def _log_ratios(
     paths: Sequence[Path], models: Models, asked: bool, temperature: float
 ) -> list[float]:
-    """Log of target's over draft's probability of each last step, nats."""
+    """Log of target's over draft's probability of each last step, nats.
+
+    Raises:
+        EngineError: One is NaN, or says that the draft cannot have written its step.
+    """
     if not asked or not paths:
         return [0.0] * len(paths)
     assert models.draft is not None, "a draft was not checked for"
@@ -221,4 +225,12 @@ async def _log_ratios(
     if any(value is None for value in ours):
         draft = likelihood_of(models.draft, "--draft")
         ours = list(await draft.likelihood(paths, temperature=temperature))
-    return [b - s for b, s in zip(theirs, ours, strict=True) if s is not None]
+    found = [b - s for b, s in zip(theirs, ours, strict=True) if s is not None]
+    for path, ratio in zip(paths, found, strict=True):
+        if not ratio < inf:
+            raise EngineError(
+                f"expected log-probabilities of target and draft with a ratio below infinity, got "
+                f"{ratio!r} at step {path.depth} of problem {path.problem.id!r}: mend the engine; "
+                "no ratio is made up in its place"
+            )
+    return found
