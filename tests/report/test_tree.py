@@ -47,6 +47,12 @@ def test_facts_are_short_and_named():
         "reward": "0.25",
     }
     assert facts(Judgement(path("a"), 1.0)) == {"score": "1"}
+    drafted = {"log_ratio": -1.23456, "tilted": 0.43827, "chance": 0.25}
+    assert facts(Judgement(path("a"), 0.5, details=drafted)) == {
+        "score": "0.5",
+        "log-ratio": "-1.23",
+        "tilted": "0.438",
+    }
 
 
 def test_nothing_expanded_is_no_tree():

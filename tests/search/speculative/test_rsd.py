@@ -145,17 +145,17 @@ def test_a_rejected_step_is_replaced_unseen(monkeypatch):
 
 
 def written(draft, target, *threshold):
-    """The record of a search where draft and target write one word each, all rewards 0.2."""
-    tables = [{tuple(word[:i]): {word[i]: 1.0} for i in range(2)} for word in (target, draft)]
-    laws = [tables[0] | {tuple(target[:1]): {target[1]: 1.0}}, tables[1]]
-    laws[1] |= {tuple(target[:1]): {draft[1]: 1.0}}
-    words = [(target[0], target[1]), (target[0], draft[1])]
-    known = {("x",): 0.2, (draft[0],): 0.2, (target[0],): 0.2, **dict.fromkeys(words, 0.2)}
+    """A search where draft and target write a word of two letters each and all rewards are 0.2."""
+
+    def law(word):
+        return {(): {word[0]: 1.0}} | {(first,): {word[1]: 1.0} for first in draft[0] + target[0]}
+
+    words = [*product(draft[0] + target[0], draft[1] + target[1])]
     models = Models(
-        task=ExactTask(laws[0]),
-        policy=ExactPolicy(laws[0]),
-        draft=ExactPolicy(laws[1]),
-        reward=ExactReward(known),
+        task=ExactTask(law(target)),
+        policy=ExactPolicy(law(target)),
+        draft=ExactPolicy(law(draft)),
+        reward=ExactReward(dict.fromkeys([(draft[0],), (target[0],), *words], 0.2)),
     )
     return asyncio.run(RSD(*threshold)(PROBLEM, models))
 
