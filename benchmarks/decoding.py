@@ -94,10 +94,28 @@ SEARCHES = [
 ``universal_self_consistency``, as the embedded models do not read its prompt."""
 
 
+PAGES = {
+    "chain": [
+        "bfs(n=3, temperature=0.7)",
+        "chain_in_tree()",
+        "chain_in_tree(branching=samples_agree(0.49))",
+        "greedy()",
+    ],
+    "lookahead": [
+        "greedy(20)",
+        "greedy(20, verify=lookahead(1))",
+        "greedy(20, verify=lookahead(2))",
+    ],
+    "mutual": ["best_of_n(8)", "mutual_consistency(search=best_of_n(8))"],
+}
+"""What pages under docs/algorithms compare, on 100 generated problems of the split ``tune``."""
+
+
 def comparisons() -> dict[str, list[str]]:
     """Name -> strategies, the reference first."""
     found = {}
     for task in TASKS:
+        found |= {f"{task}-{page}": specs for page, specs in PAGES.items()}
         found[f"{task}-all"] = SEARCHES
         for n in WIDTHS:
             found[f"{task}-speculative-{n}"] = speculative(n)
@@ -131,11 +149,14 @@ def keep(rows: Sequence[dict[str, object]], comparison: str, verb: str) -> None:
 
 def accuracy(name: str, work: Path, limit: int | None) -> None:
     """One comparison on all reported problems."""
-    task, folder = name.split("-")[0], work / name
-    file = work / f"{task}.jsonl"
+    task, kind = name.split("-")[:2]
+    folder, file = work / name, work / f"{task}.jsonl"
     if not file.exists():
         write(task, file, limit)
-    command = ["specreward", "compare", task, "--problems", str(file)]
+    chosen = ["--problems", str(file)]
+    if kind in PAGES:
+        chosen = ["--split", "tune", "--limit", str(limit or 100)]
+    command = ["specreward", "compare", task, *chosen]
     command += [word for spec in comparisons()[name] for word in ("--strategy", spec)]
     subprocess.run([sys.executable, "-m", *command, "--output", str(folder)], check=True)
     summary = json.loads((folder / "summary.json").read_text())
@@ -293,7 +314,7 @@ def main() -> None:
     for name in args.only:
         if args.measure == "accuracy":
             accuracy(name, args.work, args.limit)
-        else:
+        elif name.split("-")[1] not in PAGES:
             latency(name, args.problems)
     return None
 

@@ -9,16 +9,17 @@ sentence), a score that is a checksum of the whole text so far, in [0, 1); a pat
 steps, where a package knows ends. Each arm draws about the same number of nodes:
 
     ab_mcts     200 and 800 nodes, one at a time      treequest ABMCTSA (Gaussian)
-    ab_mcts_m   6 nodes, one at a time                treequest ABMCTSM (some 7 s a node)
-                50 nodes                              nobody else: it would take minutes
     mcts        about 200 nodes, 2 children a node    treequest StandardMCTS, llm-reasoners MCTS
     beam        116 nodes: width 4, 4 children        treequest TreeOfThoughtsBFS, llm-reasoners
+    ab_mcts_m   50 nodes                              nobody else: it would take minutes
+                4 nodes, one at a time                treequest ABMCTSM (some 7 s a node)
 
 TreeQuest runs with ``inplace=True``, which it needs for speed; the arm "copied" is its default.
 Rounds are interleaved: every arm once, then every arm again, garbage collected before each; one
 warm-up round. Time is the processor's, of this process, all threads; a row has the median over
 rounds in microseconds a node, and the median of the rounds' ratios to our own search with a
-bootstrap interval. One row per arm is appended to benchmarks/results/peers.jsonl.
+bootstrap interval. All of it takes some four minutes. When all is measured the rows, one per arm,
+take the place of those of the same searches in benchmarks/results/peers.jsonl.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -41,6 +44,8 @@ from overhead import DEPTH, RESULTS, InstantPolicy, InstantReward, grade, senten
 from specreward.search import ABMCTS, ABMCTSM, MCTS, Beam
 from specreward.testing import ToyTask
 from specreward.types import Models, Problem, Strategy
+
+FILE = RESULTS.parent / "peers.jsonl"
 
 Work = Callable[[], int]
 """Runs a search once, from nothing, and gives the number of nodes that were scored."""
@@ -178,15 +183,15 @@ ARMS: dict[str, dict[str, Callable[[], Work]]] = {
         "treequest": lambda: treequest("TreeOfThoughtsBFSAlgo", 116, breadth_limit=4, size_limit=4),
         "llm-reasoners": reasoners_beam,
     },
-    "ab_mcts_m, 6 nodes": {
-        "specreward": lambda: ours(ABMCTSM(6)),
-        "treequest": lambda: treequest("ABMCTSM", 6),
-    },
     "ab_mcts_m, 50 nodes": {"specreward": lambda: ours(ABMCTSM(50))},
+    "ab_mcts_m, 4 nodes": {
+        "specreward": lambda: ours(ABMCTSM(4)),
+        "treequest": lambda: treequest("ABMCTSM", 4),
+    },
 }
 """The first of each search is what the others are divided by."""
 
-SLOW = "ab_mcts_m, 6 nodes"
+SLOW = "ab_mcts_m, 4 nodes"
 
 
 def available(arms: dict[str, Callable[[], Work]]) -> tuple[dict[str, Work], dict[str, str]]:
@@ -200,10 +205,9 @@ def available(arms: dict[str, Callable[[], Work]]) -> tuple[dict[str, Work], dic
     return found, skipped
 
 
-def measure(works: dict[str, Work], rounds: int) -> dict[str, list[float]]:
-    """Microseconds a node by arm, ``[rounds]``; the arms in turn."""
-    for work in works.values():
-        work()
+def measure(works: dict[str, Work], rounds: int) -> tuple[dict[str, int], dict[str, list[float]]]:
+    """Nodes, and microseconds a node, ``[rounds]``, by arm; the arms in turn."""
+    nodes = {name: work() for name, work in works.items()}
     gc.collect()
     gc.freeze()  # what was imported is not gone through again
     times: dict[str, list[float]] = {name: [] for name in works}
@@ -211,9 +215,9 @@ def measure(works: dict[str, Work], rounds: int) -> dict[str, list[float]]:
         for name, work in works.items():
             gc.collect()
             before = time.process_time()
-            nodes = work()
-            times[name].append(1e6 * (time.process_time() - before) / nodes)
-    return times
+            work()
+            times[name].append(1e6 * (time.process_time() - before) / nodes[name])
+    return nodes, times
 
 
 def median_with_interval(values: list[float]) -> tuple[float, float, float]:
@@ -232,55 +236,74 @@ def version(arm: str) -> str:
     return importlib.metadata.version(arm.partition(",")[0])
 
 
+def about() -> dict[str, object]:
+    """What every row says of the run it comes from."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=FILE.parent,
+    ).stdout.strip()
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "command": shlex.join(["python", "benchmarks/peers.py", *sys.argv[1:]]),
+    }
+
+
+def compared(search: str, rounds: int) -> list[dict[str, object]]:
+    """One row for each arm of a search, printed as well."""
+    works, skipped = available(ARMS[search])
+    load = os.getloadavg()[0]
+    nodes, times = measure(works, rounds)
+    first = next(iter(times.values()))
+    rows: list[dict[str, object]] = []
+    for name, own in times.items():
+        cost = rounded(median_with_interval(own))
+        ratio = rounded(median_with_interval([b / a for a, b in zip(first, own, strict=True)]))
+        rows.append(
+            {
+                "search": search,
+                "package": name,
+                "version": version(name),
+                "nodes": nodes[name],
+                "rounds": rounds,
+                "load": round(load, 1),
+                "microseconds_per_node": cost,
+                "ratio_to_specreward": ratio,
+            }
+        )
+        print(f"{search} | {name} | {cost[0]:g} | {ratio[0]:g} ({ratio[1]:g} to {ratio[2]:g})")
+    for name, why in skipped.items():
+        rows.append({"search": search, "package": name, "skipped": why})
+        print(f"{search} | {name} | skipped: {why}")
+    return rows
+
+
+def keep(rows: list[dict[str, object]]) -> None:
+    """Put rows into the file in place of those of the same searches, in the order of the arms."""
+    done = {row["search"] for row in rows}
+    lines = FILE.read_text(encoding="utf-8").splitlines() if FILE.exists() else []
+    rows = rows + [row for row in map(json.loads, lines) if row["search"] not in done]
+    text = [json.dumps(row) + "\n" for search in ARMS for row in rows if row["search"] == search]
+    FILE.write_text("".join(text), encoding="utf-8")
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--rounds", type=int, default=15)
     options.add_argument("--slow-rounds", type=int, default=3, help=f"of {SLOW}")
     options.add_argument("--only", choices=list(ARMS), action="append")
     chosen = options.parse_args()
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=RESULTS.parent,
-    ).stdout.strip()
-    about = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "command": "python benchmarks/peers.py",
-    }
+    run = about()
+    rows = []
     for search in chosen.only or ARMS:
-        works, skipped = available(ARMS[search])
         rounds = chosen.slow_rounds if search == SLOW else chosen.rounds
-        load = os.getloadavg()[0]
-        times = measure(works, rounds)
-        first = next(iter(times.values()))
-        rows: list[dict[str, object]] = [
-            {
-                "search": search,
-                "package": name,
-                "version": version(name),
-                "nodes": works[name](),
-                "rounds": rounds,
-                "load": round(load, 1),
-                "microseconds_per_node": rounded(median_with_interval(own)),
-                "ratio_to_specreward": rounded(
-                    median_with_interval([b / a for a, b in zip(first, own, strict=True)])
-                ),
-            }
-            for name, own in times.items()
-        ]
-        rows += [
-            {"search": search, "package": name, "skipped": why} for name, why in skipped.items()
-        ]
-        with (RESULTS.parent / "peers.jsonl").open("a", encoding="utf-8") as file:
-            for row in rows:
-                line = json.dumps(about | row)
-                print(line, flush=True)
-                file.write(line + "\n")
+        rows += [run | row for row in compared(search, rounds)]
+    keep(rows)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ A step is *lost* if nothing new can come of it: it is dead, it stands at the dep
 or a child with the same text is there already. It costs its policy call, is not scored, and is told
 to the tree as a child of score 0 that is never chosen: what drawing here brings goes down, and so
 does what going on through its ancestors brings, so that a node whose steps have all been seen is
-left by itself. A finished child keeps its score and is not chosen either.
+left by itself. A child that is finished, or that the verifier prunes, keeps its score and is not
+chosen either. Children that the verifier itself draws are told as well, each text once.
 
 Beliefs are about scores in [0, 1]. With a verifier on another scale they are about
 (score - low) / (high - low), where low is the lowest score seen or 0, and high the highest or 1: as
@@ -40,6 +41,7 @@ from specreward.types import (
     Siblings,
     Verifier,
 )
+from specreward.verify.families import wording
 
 __all__ = ["Adaptive", "Node", "Tree", "grow"]
 
@@ -167,9 +169,9 @@ async def grow(search: Adaptive, name: str, problem: Problem, models: Models) ->
         if _lost(parent, path, models, limit):
             tree.told(way, Node(path, len(policies)), tree.low, who)
         else:
-            await _judged(tree, way, path, who, models, search.verify)
-    if search.draft:
-        models.trace.count("steps by the draft", tree.written[1].n)
+            await _judged(tree, way, path, who, models, search.verify, limit)
+        if who:
+            models.trace.count("steps by the draft")
     return tree
 
 
@@ -186,9 +188,15 @@ def _policies(models: Models, draft: bool) -> tuple[Policy, ...]:
 
 
 async def _judged(
-    tree: Tree, way: Sequence[Node], path: Path, who: int, models: Models, verify: Verifier
+    tree: Tree,
+    way: Sequence[Node],
+    path: Path,
+    who: int,
+    models: Models,
+    verify: Verifier,
+    limit: int,
 ) -> None:
-    """Have a child judged and tell the tree, and so with others that the verifier drew."""
+    """Have a child judged and tell the tree, and so with new ones that the verifier drew."""
     parent = way[-1]
     [judged] = await judge([Siblings(parent.path, (path,))], models, verify)
     for item in judged:
@@ -197,27 +205,24 @@ async def _judged(
                 f"expected a finite score from {verify!r}, got {item.score!r} at step "
                 f"{item.path.depth} of problem {item.path.problem.id!r}"
             )
-        finished = item.path.finished
-        if item.kept and finished:
+        text = wording(parent.path, item.path)
+        if text in parent.texts:
+            continue
+        parent.texts.add(text)
+        if item.kept and item.path.finished:
             models.trace.found.append(Candidate(item.path, item.score))
-        parent.texts.add(_text(item.path))
-        child = Node(item.path, len(parent.drawn), open=item.kept and not finished)
-        tree.told(way, child, item.score, who)
+        able = item.kept and item.path.open and item.path.depth < limit
+        tree.told(way, Node(item.path, len(parent.drawn), open=able), item.score, who)
 
 
 def _lost(parent: Node, path: Path, models: Models, limit: int) -> bool:
     """Whether nothing new can come of a step; counts why."""
     if path.dead:
         models.trace.count("dead steps")
-    elif _text(path) in parent.texts:
+    elif wording(parent.path, path) in parent.texts:
         models.trace.count("repeated steps")
     elif not path.finished and path.depth >= limit:
         models.trace.count("steps unfinished at the limit")
     else:
         return False
     return True
-
-
-def _text(path: Path) -> str:
-    """What tells siblings apart: the words of the last step."""
-    return " ".join(path.steps[-1].text.split())

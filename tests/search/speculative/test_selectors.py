@@ -94,6 +94,14 @@ def test_soft_best_of_n_step_by_step(beta, n, gap, bound):
     assert all(p >= low - 1e-12 for p, low in zip(found, least, strict=True))
 
 
+def test_the_rounding_of_a_sum_of_chances_is_no_chance_to_take_none():
+    def nothing(result):
+        return result.counts.get("nothing taken", 0)
+
+    for beta in (0.7, 2.0, 3.1):
+        assert set(law_of(soft(4, beta), one_step(), nothing)) == {0}
+
+
 def test_the_limits_of_soft_best_of_n():
     assert row_of(soft(1, 2.0), one_step()) == pytest.approx(B, abs=1e-12)
     assert row_of(soft(3, 0.0), one_step()) == pytest.approx(B, abs=1e-12)
@@ -171,6 +179,8 @@ def test_draws_above_the_bound_are_counted():
     found = law_of(soft(2, 4.0, select=ByRejection(0.1)), one_step(), above)
     assert found[2] == pytest.approx(sum(large) ** 2)
     assert set(law_of(soft(2, 4.0, select=ByRejection(1.0)), one_step(), above)) == {0}
+    rounded = pool([1], [1.0], [math.log(2.5) + 1e-12])
+    assert ByRejection(2.5).clipped(rounded) == 0
     pools = pool([2, 1], [0.1, 1.0], [-3.0, 0.5])
     assert [rule.clipped(pools) for rule in (ByRejection(), PoissonRejection(2.0))] == [1, 0]
     assert [rule.clipped(pools) for rule in (InProportion(), TheBest(), ByMargin())] == [0, 0, 0]

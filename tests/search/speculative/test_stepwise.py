@@ -218,6 +218,14 @@ def test_chains_have_draws_of_their_own():
     assert len({candidate.path.key for candidate in result.candidates}) > 1
 
 
+def test_a_chain_that_cannot_go_on_does_not_end_the_search():
+    # Lanes are 131072 draws apart, which is 2 modulo 3.
+    models = scripted({"": ["a!", "b!", "c-"]}, {"a": 0.5})
+    result = go(replace(TARGET_ONLY, target=Block(1, weight=None), memory=Chains(2)), models)
+    assert (words(result), result.ended) == (["a"], "done")
+    assert result.counts["all weights zero"] == 1
+
+
 def test_chains_vote():
     toys = toy_models()
     strategy = Stepwise(memory=Chains(5), pick=WeightedVote())
