@@ -121,6 +121,34 @@ def test_lost_steps_count_as_0_and_are_not_scored(plant):
     assert len(trace.expansions) == 1
 
 
+def test_pruned_children_are_told_and_left(plant):
+    class Strict:
+        async def __call__(self, families, models):
+            judged = await RewardScores()(families, models)
+            return [[replace(item, kept=item.score > 0.6) for item in items] for items in judged]
+
+    walk = Walker(("", "", ""), verify=Strict())
+    tree = plant({"a": 0.5, "b": 0.9, "c": 0.4}, final={"c"})
+    models = replace(tree.models, trace=Trace())
+    root = asyncio.run(grow(walk, "walk", tree.problem, models)).root
+    assert same(root.gen, 0.5, 0.9, 0.4)
+    assert [word(child.path) for child in root.able] == ["b"]
+    assert models.trace.found == []
+
+
+def test_a_lost_step_has_the_lowest_score_there_is(plant):
+    class Below:
+        async def __call__(self, families, models):
+            judged = await RewardScores()(families, models)
+            return [[replace(item, score=item.score - 3) for item in items] for items in judged]
+
+    tree = plant({"a": 0.5, "b": 0.9})
+    root = asyncio.run(
+        grow(Walker(("", "", ""), verify=Below()), "walk", tree.problem, tree.models)
+    ).root
+    assert same(root.gen, -2.5, -2.1, -2.5)
+
+
 def test_steps_that_differ_in_spaces_are_one():
     steps = {(): [Step("go on"), Step("go  on ")]}
     models = Models(
@@ -381,6 +409,17 @@ def test_going_on_after_the_first_child_is_a_draw_of_the_prior():
     told_both = chance_to_widen((0.9,), (0.9,))
     assert told_both == pytest.approx(0.5)
     assert chance_to_widen((0.9,), ()) == pytest.approx(0.71516, abs=1e-5)
+
+
+def test_lost_children_speak_against_a_new_one_in_the_mixed_model():
+    def wider(lost):
+        tree, rng = Tree(PROBLEM, 1), np.random.default_rng(0)
+        tree.told([tree.root], Node(Path(PROBLEM).then(Step("a")), open=True), 0.6, 0)
+        for _ in range(lost):
+            tree.told([tree.root], Node(Path(PROBLEM).then(Step("a"))), 0.0, 0)
+        return sum(len(ABMCTSM().descend(tree, rng)) == 1 for _ in range(300)) / 300
+
+    assert wider(8) < wider(0) - 0.1
 
 
 # ------------------------------------------------------------------------------ whole searches

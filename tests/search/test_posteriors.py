@@ -120,6 +120,12 @@ def test_scores_at_the_ends_are_no_trouble(scores):
     assert math.isfinite(GaussianPosterior().draw(Tally(*scores), rng))
 
 
+def test_a_mean_rounded_above_1_leaves_a_belief():
+    tally = Tally(1.0, 1.0)
+    tally.mean = math.nextafter(1.0, 2.0)
+    assert BetaPosterior(b=1e-20).after(tally)[1] > 0
+
+
 @pytest.mark.parametrize(
     "bad",
     [

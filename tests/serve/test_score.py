@@ -71,6 +71,9 @@ def test_a_text_and_a_solution(url):
     tokens = len(f"reward apple|{RIGHT}")
     assert reply["usage"]["prompt_tokens"] == reply["usage"]["total_tokens"] == tokens
     assert score(url, "/score", text_1="apple", text_2=RIGHT[0]).json()["data"] == reply["data"]
+    for text in ("\n".join(RIGHT) + "\n\n", "\n\n".join(RIGHT) + "\n\n \n"):  # no step more
+        again = score(url, model="toy-values", text_1="apple", text_2=text).json()
+        assert (again["data"], again["usage"]) == (reply["data"], reply["usage"])
 
 
 def test_one_with_many_and_many_with_many(url):

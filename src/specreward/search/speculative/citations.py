@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["GSI_PAPER", "PESSIMISM", "RSD_PAPER", "SOFT_BEST_OF_N", "SPECS_PAPER"]
+__all__ = ["GSI_PAPER", "RSD_PAPER", "SPECS_PAPER"]
 
 GSI_PAPER = """@misc{geuter2025guided,
   title = {Guided Speculative Inference for Efficient Test-Time Alignment of {LLM}s},
@@ -24,21 +24,4 @@ SPECS_PAPER = """@misc{cemri2025specs,
   author = {Cemri, Mert and Rajaraman, Nived and Tiwari, Rishabh and others},
   year = {2025},
   note = {arXiv:2506.15733}
-}"""
-
-SOFT_BEST_OF_N = """@misc{verdun2025soft,
-  title = {Soft Best-of-n Sampling for Model Alignment},
-  author = {Verdun, Claudio Mayrink and Oesterling, Alex and Lakkaraju, Himabindu and
-            Calmon, Flavio P.},
-  year = {2025},
-  note = {arXiv:2505.03156}
-}"""
-
-PESSIMISM = """@misc{huang2025best,
-  title = {Is Best-of-N the Best of Them? Coverage, Scaling, and Optimality in Inference-Time
-           Alignment},
-  author = {Huang, Audrey and Block, Adam and Liu, Qinghua and Jiang, Nan and
-            Krishnamurthy, Akshay and Foster, Dylan J.},
-  year = {2025},
-  note = {arXiv:2503.21878}
 }"""

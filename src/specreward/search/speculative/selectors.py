@@ -35,7 +35,9 @@ from numpy.polynomial.legendre import leggauss
 from specreward.checks import positive
 from specreward.search.best_of_n import BestOfN
 from specreward.search.chances import pessimistic
-from specreward.search.speculative.citations import PESSIMISM, SOFT_BEST_OF_N, SPECS_PAPER
+from specreward.search.pessimism import Pessimism
+from specreward.search.soft_best_of_n import SoftBestOfN
+from specreward.search.speculative.citations import SPECS_PAPER
 from specreward.search.speculative.pool import Pool, log_sum
 from specreward.seeds import choose
 
@@ -86,7 +88,7 @@ def _shares(log_weights: Sequence[float]) -> list[float]:
 class InProportion:
     """Softmax: a step is taken in proportion to its weight and to how often it was drawn."""
 
-    __cite__: ClassVar[str] = SOFT_BEST_OF_N
+    __cite__: ClassVar[str] = SoftBestOfN.__cite__
 
     def draws(self, n: int, seed: int, *parts: object) -> int:
         """``n``."""
@@ -240,7 +242,7 @@ class ByMargin:
 
     reward_temperature: float = field(default=0.2, kw_only=False)
 
-    __cite__: ClassVar[str] = PESSIMISM
+    __cite__: ClassVar[str] = Pessimism.__cite__
 
     def __post_init__(self) -> None:
         positive("by_margin reward_temperature", self.reward_temperature)

@@ -22,7 +22,8 @@ from math import copysign, inf, log
 from typing import ClassVar, Protocol, final, runtime_checkable
 
 from specreward.checks import number, positive
-from specreward.search.speculative.citations import GSI_PAPER, SOFT_BEST_OF_N
+from specreward.search.soft_best_of_n import SoftBestOfN
+from specreward.search.speculative.citations import GSI_PAPER
 from specreward.verify.citations import SPECULATIVE_REWARD_MODEL
 
 __all__ = ["ByPower", "ByReward", "ByTiltedReward", "Weight"]
@@ -57,7 +58,7 @@ class ByReward:
 
     beta_inv: float = field(default=20.0, kw_only=False)
 
-    __cite__: ClassVar[str] = SOFT_BEST_OF_N
+    __cite__: ClassVar[str] = SoftBestOfN.__cite__
 
     def __post_init__(self) -> None:
         number("by_reward beta_inv", self.beta_inv, 0)
