@@ -21,6 +21,7 @@ __all__ = [
     "Candidate",
     "Comparing",
     "Completion",
+    "Equating",
     "Judgement",
     "LanguageModel",
     "Models",
@@ -280,6 +281,15 @@ class Task(Protocol):
 
     def validate(self) -> None:
         """Gold answers are accepted and wrong ones rejected, else AssertionError."""
+        ...
+
+
+@runtime_checkable
+class Equating(Protocol):
+    """A task whose answers can be equal though their canonical texts differ; votes add them up."""
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two answers of different text are equal."""
         ...
 
 

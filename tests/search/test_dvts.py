@@ -132,4 +132,3 @@ def test_equal_answers_of_several_trees_vote_as_often(plant, spelled, best):
     result = tree.run(DVTS(3, n=1, pick=WeightedVote()))
     assert (spelled(result), best(result)) == (["ax", "bx", "ax"], "ax")  # 0.8 against 0.7
     assert best(tree.run(DVTS(3, n=1))) == "bx"
-

@@ -18,9 +18,10 @@ class LastLetter:
 
 
 def path_of(word):
+    """A path that ends with its last letter."""
     path = ROOT
-    for letter in word:
-        path = path.then(Step(letter))
+    for place, letter in enumerate(word, 1):
+        path = path.then(Step(letter, final=place == len(word)))
     return path
 
 

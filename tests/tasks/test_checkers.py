@@ -160,11 +160,11 @@ def test_a_process_that_does_not_start_is_an_error(monkeypatch, maths):
 
 
 def test_without_the_library_a_check_says_what_to_install(monkeypatch):
-    latex.require.cache_clear()
+    latex.installed.cache_clear()
     monkeypatch.setattr(latex.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"pip install 'specreward\[math\]'"):
         Maths().check(problem("1"), "1")
-    latex.require.cache_clear()
+    latex.installed.cache_clear()
 
 
 # ------------------------------------------------------------------ a user's file

@@ -26,6 +26,7 @@ from specreward.search import (
     SoftmaxVote,
     WeightedVote,
 )
+from specreward.search.votes import votes
 from specreward.spec import name_of, parse
 from specreward.stats import Interval, mean
 from specreward.types import Result, Task
@@ -206,7 +207,7 @@ def curve(
 
 def _sampled(result: Result, task: Task, drawn: int, seed: int) -> Sampled:
     found = result.candidates if result.ended == "done" else ()
-    answers = [task.answer(candidate.path) for candidate in found]
+    answers = votes([candidate.path for candidate in found], task)
     worth = {answer: task.check(result.problem, answer) for answer in dict.fromkeys(answers)}
     return Sampled(
         drawn=drawn,

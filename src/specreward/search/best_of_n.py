@@ -25,7 +25,7 @@ from specreward.checks import number, rule, whole
 from specreward.errors import InputError
 from specreward.search.expand import conclude, judge
 from specreward.search.pick import Highest, Pick
-from specreward.search.stopping import Drawn, Never, Stopping, rounds
+from specreward.search.stopping import Drawn, Never, Stopping, add, rounds
 from specreward.types import (
     Candidate,
     Comparing,
@@ -102,7 +102,7 @@ class BestOfN:
         ):
             finished = [path for path in paths if path.finished]
             await self._judge(root, finished, known, models)
-            drawn += [_drawn(root, path, known, models) for path in paths]
+            add(drawn, [_drawn(root, path, known, models) for path in paths], models.task)
         return conclude(self, problem, models, "done")
 
     async def _judge(

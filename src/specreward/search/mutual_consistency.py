@@ -34,7 +34,17 @@ from specreward.errors import InputError
 from specreward.search.expand import conclude
 from specreward.search.mcts import MCTS
 from specreward.search.pick import Highest
-from specreward.types import Candidate, Judgement, Models, Path, Problem, Result, Strategy
+from specreward.search.votes import votes
+from specreward.types import (
+    Candidate,
+    Judgement,
+    Models,
+    Path,
+    Problem,
+    Result,
+    Strategy,
+    Task,
+)
 from specreward.voting import majority, totals
 
 __all__ = ["MutualConsistency"]
@@ -56,6 +66,12 @@ def mutual_score(answers: Sequence[str], survived: Sequence[bool]) -> dict[str, 
     alive = totals(answers, [float(one) for one in survived])
     total = sum(alive.values())
     return {a: n / total + n / votes[a] for a, n in alive.items() if n}
+
+
+def _same(path: Path, ends: Sequence[Path], task: Task) -> int:
+    """How many of the ends give the answer of the path."""
+    answer, *others = votes([path, *ends], task)
+    return others.count(answer) if answer else 0
 
 
 @final
@@ -108,7 +124,7 @@ class MutualConsistency:
         inner = await self.search(problem, models)
         ended: Ended = "exhausted" if inner.ended == "exhausted" else "done"
         paths = {candidate.path.key: candidate.path for candidate in models.trace.found}
-        answers = {models.task.answer(path) for path in paths.values()} - {""}
+        answers = set(votes(list(paths.values()), models.task)) - {""}
         if len(answers) < 2:
             models.trace.count("undisputed answers", len(answers))
             return conclude(self, problem, models, ended)
@@ -135,24 +151,20 @@ class MutualConsistency:
         for counts in cut:
             needed |= counts
         second = models.policy if models.draft is None else models.draft
-        ends: dict[Path, list[str]] = {}
+        ends: dict[Path, list[Path]] = {}
         for times in sorted(set(needed.values())):
             alike = [prefix for prefix in needed if needed[prefix] == times]
             drawn = await second.extend(
                 alike, times, until="end", temperature=self.temperature, start=FRESH
             )
             for prefix, completions in zip(alike, drawn, strict=True):
-                ends[prefix] = [
-                    models.task.answer(path) if path.finished else "" for path in completions
-                ]
+                ends[prefix] = completions
         models.trace.count("completions", sum(needed.values()))
         return {
-            path.key: sum(
-                [
-                    answer == models.task.answer(path) != ""
-                    for prefix, times in counts.items()
-                    for answer in ends[prefix][:times]
-                ]
+            path.key: _same(
+                path,
+                [end for prefix, times in counts.items() for end in ends[prefix][:times]],
+                models.task,
             )
             / self.cuts
             for path, counts in zip(paths, cut, strict=True)
@@ -178,7 +190,7 @@ class MutualConsistency:
 
     def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """Of the answer with the highest score, the survivor that the search scored highest."""
-        answers = [models.task.answer(candidate.path) for candidate in candidates]
+        answers = votes([candidate.path for candidate in candidates], models.task)
         kept = {
             item.path.key
             for _, judged in models.trace.expansions

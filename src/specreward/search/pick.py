@@ -25,6 +25,7 @@ from typing import ClassVar, Protocol, final
 
 from specreward.checks import positive
 from specreward.errors import InputError, RewardError
+from specreward.search.votes import votes
 from specreward.types import Candidate, Models
 from specreward.verify.citations import RAP
 from specreward.voting import best, weighted_majority
@@ -124,7 +125,7 @@ class MajorityVote:
 
     def __call__(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """One of ``candidates``, or None where there is none."""
-        answers = [models.task.answer(candidate.path) for candidate in candidates]
+        answers = votes([candidate.path for candidate in candidates], models.task)
         return _elect(candidates, answers, [1.0] * len(candidates))
 
 
@@ -143,7 +144,7 @@ class WeightedVote:
 
     def __call__(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """One of ``candidates``, or None where there is none."""
-        answers = [models.task.answer(candidate.path) for candidate in candidates]
+        answers = votes([candidate.path for candidate in candidates], models.task)
         return _elect(candidates, answers, [candidate.score for candidate in candidates])
 
 
@@ -186,7 +187,7 @@ class SoftmaxVote:
 
     def __call__(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """One of ``candidates``, or None where there is none."""
-        answers = [models.task.answer(candidate.path) for candidate in candidates]
+        answers = votes([candidate.path for candidate in candidates], models.task)
         weights = self.weights([candidate.score for candidate in candidates])
         return _elect(candidates, answers, weights)
 
@@ -220,7 +221,7 @@ class AnswerAggregation:
     def __call__(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """One of ``candidates``, or None where there is none."""
         known = ways(models)
-        answers = [models.task.answer(candidate.path) for candidate in candidates]
+        answers = votes([candidate.path for candidate in candidates], models.task)
         counted: set[tuple[str, Key]] = set()
         weights = []
         for candidate, answer in zip(candidates, answers, strict=True):

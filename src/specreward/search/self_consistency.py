@@ -22,7 +22,8 @@ from specreward.checks import number, rule, whole
 from specreward.errors import InputError
 from specreward.search.expand import conclude
 from specreward.search.pick import MajorityVote
-from specreward.search.stopping import Drawn, Never, ScoreReached, Stopping, rounds
+from specreward.search.stopping import Drawn, Never, ScoreReached, Stopping, add, rounds
+from specreward.search.votes import votes
 from specreward.types import Candidate, Judgement, Models, Path, Problem, Result
 from specreward.voting import shares
 
@@ -42,8 +43,8 @@ async def sample(
     """
     root, drawn = Path(problem), list[Drawn]()
     async for paths in rounds(root, models, n=n, temperature=temperature, stop=stop, drawn=drawn):
-        answers = [models.task.answer(path) if path.finished else "" for path in paths]
-        drawn += [Drawn(answer) for answer in answers]
+        add(drawn, [Drawn(answer) for answer in votes(paths, models.task)], models.task)
+        answers = [one.answer for one in drawn[-len(paths) :]]
         share = shares([one.answer for one in drawn])
         scores = [share.get(answer, 0.0) for answer in answers]
         models.trace.record(

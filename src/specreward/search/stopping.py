@@ -22,13 +22,14 @@ such does not agree.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import comb
 from typing import ClassVar, Protocol, final
 
 from specreward.checks import number, whole
 from specreward.errors import InputError
-from specreward.types import Models, Path
+from specreward.search.votes import unified
+from specreward.types import Models, Path, Task
 
 __all__ = [
     "Drawn",
@@ -37,6 +38,7 @@ __all__ = [
     "Stopping",
     "VoteDecided",
     "WindowAgrees",
+    "add",
     "lead_is_sure",
     "leads_by_chance",
     "rounds",
@@ -55,6 +57,12 @@ class Drawn:
 
     answer: str
     score: float | None = None
+
+
+def add(drawn: list[Drawn], more: Sequence[Drawn], task: Task) -> None:
+    """Append what was drawn; an answer that is equal to an earlier one is written as that one."""
+    answers = unified([one.answer for one in [*drawn, *more]], task)[len(drawn) :]
+    drawn += [replace(one, answer=answer) for one, answer in zip(more, answers, strict=True)]
 
 
 class Stopping(Protocol):

@@ -26,6 +26,7 @@ from specreward.search.expand import conclude
 from specreward.search.pick import MajorityVote
 from specreward.search.self_consistency import sample
 from specreward.search.stopping import Never
+from specreward.search.votes import votes
 from specreward.seeds import derive
 from specreward.types import Candidate, Completion, Models, Path, Problem, Result, Sampling
 
@@ -111,7 +112,7 @@ class UniversalSelfConsistency:
             )
         await sample(problem, models, self.n, self.temperature, Never())
         found = models.trace.found
-        if len({models.task.answer(candidate.path) for candidate in found}) > 1:
+        if len(set(votes([candidate.path for candidate in found], models.task))) > 1:
             prompt = question(problem, [candidate.path for candidate in found])
             [completion] = await models.judge.complete(
                 [prompt],

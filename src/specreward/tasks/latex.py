@@ -25,7 +25,7 @@ from typing import IO
 from specreward.answers import number, number_text
 from specreward.errors import EngineError, MissingExtra
 
-__all__ = ["canonical", "equal", "require"]
+__all__ = ["canonical", "equal", "installed", "require"]
 
 _LONGEST = 1000
 """Texts of more characters are compared as texts only."""
@@ -81,9 +81,14 @@ def equal(given: str, reference: str, seconds: float) -> bool:
 
 
 @cache
+def installed() -> bool:
+    """Whether there is math-verify."""
+    return importlib.util.find_spec("math_verify") is not None
+
+
 def require() -> None:
     """Refuse to go on without math-verify."""
-    if importlib.util.find_spec("math_verify") is None:
+    if not installed():
         raise MissingExtra(
             "comparing LaTeX expressions needs math-verify: pip install 'specreward[math]'"
         )

@@ -83,6 +83,10 @@ class Math(Questions):
         """
         return self._checker.check(problem, answer)
 
+    def same(self, one: str, other: str) -> bool:
+        """Whether two expressions are equal; where math-verify is missing, only equal texts are."""
+        return self._checker.same(one, other)
+
     def wrong(self, problem: Problem) -> str | None:
         """A fraction that is no answer to anything."""
         return None if problem.answer is None else self._checker.wrong(problem.answer)

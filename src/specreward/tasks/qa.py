@@ -19,7 +19,7 @@ from specreward.tasks.checkers import Checker, Exact, PythonFile
 from specreward.tasks.forms import Form, StepByStep, Worked
 from specreward.tasks.questions import Questions
 from specreward.tasks.records import own, short, text_in
-from specreward.types import Problem
+from specreward.types import Equating, Problem
 
 __all__ = ["QA"]
 
@@ -64,6 +64,10 @@ class QA(Questions):
     def check(self, problem: Problem, answer: str) -> bool:
         """What the checker says."""
         return self.checker.check(problem, answer)
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether the checker calls two answers of different text equal: ``maths()`` may."""
+        return isinstance(self.checker, Equating) and self.checker.same(one, other)
 
     def wrong(self, problem: Problem) -> str | None:
         """What the checker takes for wrong."""
