@@ -21,17 +21,22 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from srm import DATA, HERE, problems, write
 
 from specreward import assemble, parse, run
 from specreward.report.chart import COLORS, Point, chart
+from specreward.spec import name_of
 from specreward.stats import Interval, paired_ratio
 from specreward.types import Models, Problem, Strategy
+
+Row = dict[str, Any]
+"""One line of the file of results."""
 
 RESULTS = HERE / "results" / "decoding.jsonl"
 TASKS = ("game24", "blocksworld")
@@ -138,7 +143,7 @@ def about(comparison: str, verb: str) -> dict[str, object]:
     }
 
 
-def keep(rows: Sequence[dict[str, object]], comparison: str, verb: str) -> None:
+def keep(rows: Sequence[Row], comparison: str, verb: str) -> None:
     """Put rows into the file in place of those of the same measure and comparison."""
     old = []
     if RESULTS.exists():
@@ -186,12 +191,12 @@ def latency(name: str, count: int) -> None:
             place = (place + turn) % len(specs)
             seconds[place].append(timed(strategies[place], problem, models))
     rows = []
-    for spec, times in zip(specs, seconds, strict=True):
-        ratio = paired_ratio(times, seconds[0])
+    for strategy, times in zip(strategies, seconds, strict=True):
+        ratio = paired_ratio(seconds[0], times, seed=0)
         rows.append(
             about(name, "latency")
             | {
-                "spec": spec,
+                "spec": name_of(strategy),
                 "n": len(times),
                 "seconds": sum(times) / len(times),
                 "ratio_to_first": [ratio.estimate, ratio.low, ratio.high],
@@ -235,8 +240,8 @@ def tune(task: str, limit: int) -> None:
     models = assemble(parse(f"{task}()", "task"))
     chosen = models.task.generate(limit, "tune", 0)
     rows = []
-    for spec in [one for grid in GRID.values() for one in grid]:
-        results = run(parse(spec, "strategy"), chosen, models)
+    for strategy in [parse(one, "strategy") for grid in GRID.values() for one in grid]:
+        results, spec = run(strategy, chosen, models), name_of(strategy)
         right = sum(
             r.best is not None and models.task.check(r.problem, models.task.answer(r.best.path))
             for r in results
@@ -256,39 +261,64 @@ def tune(task: str, limit: int) -> None:
 def figure(out: Path) -> None:
     """Accuracy against FLOPs and against latency, both tasks, and what the numbers stand for."""
     rows = [json.loads(line) for line in RESULTS.read_text().splitlines()]
-    parts = []
-    for task in TASKS:
-        known = {r["spec"]: r for r in rows if about_all(r, task, "accuracy")}
-        timing = {r["spec"]: r["seconds"] for r in rows if about_all(r, task, "latency")}
-        drawn = [point(r, r["per_problem"]["flops"]) for r in known.values()]
-        late = [point(r, 1000 * timing.get(spec, 0.0)) for spec, r in known.items()]
-        parts.append(
-            f"<h2>{task}</h2><div class='charts'><div class='card'>"
-            f"{chart(drawn, 'FLOPs per problem, all models counted')}</div><div class='card'>"
-            f"{chart(late, 'milliseconds per problem, one at a time')}</div></div><table><tbody>"
-            + "".join(
-                f"<tr><td><span class='tag c{i % COLORS}'>{i + 1}</span></td>"
-                f"<td><code>{escape(p.name)}</code></td><td>{p.accuracy.estimate:.1%}</td>"
-                f"<td>{p.cost / 1e6:.1f} MFLOPs</td><td>{q.cost:.0f} ms</td></tr>"
-                for i, (p, q) in enumerate(zip(drawn, late, strict=True))
-            )
-            + "</tbody></table>"
-        )
     style = files("specreward.report").joinpath("page.css").read_text("utf-8")
     out.write_text(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/><title>Accuracy and cost of '
         f"every search</title><style>{style}</style></head><body><main><h1>Accuracy and cost of "
-        f"every search, embedded models</h1>{''.join(parts)}</main></body></html>\n",
+        f"every search, embedded models</h1>{''.join([panels(task, rows) for task in TASKS])}"
+        "<p class='note'>Bars and brackets: 95 % intervals, those of points and FLOPs paired with "
+        "the first row. Source: decoding.jsonl.</p></main></body></html>\n",
         "utf-8",
     )
 
 
-def about_all(row: dict[str, object], task: str, verb: str) -> bool:
+def panels(task: str, rows: Sequence[Row]) -> str:
+    """Two drawings and a table."""
+    known = {r["spec"]: r for r in rows if about_all(r, task, "accuracy")}
+    timing = {r["spec"]: 1000 * r["seconds"] for r in rows if about_all(r, task, "latency")}
+    drawn = [point(r, r["per_problem"]["flops"]) for r in known.values()]
+    late = [point(r, timing.get(spec, 0.0)) for spec, r in known.items()]
+    head = ["", "strategy", "accuracy", "points", "MFLOPs", "times the first", "ms alone"]
+    lines = [
+        [
+            f"<span class='tag c{i % COLORS}'>{i + 1}</span>",
+            f"<code>{escape(spec)}</code>",
+            f"{row['accuracy']:.1%}",
+            bounds(100 * x for x in points(row)),
+            f"{row['per_problem']['flops'] / 1e6:.0f}",
+            bounds([row["ratio_to_first"]["flops"], *row["ratio_to_first"]["flops_interval"]], 2),
+            f"{timing[spec]:.0f}" if spec in timing else "–",
+        ]
+        for i, (spec, row) in enumerate(known.items())
+    ]
+    cells = [f"<tr>{''.join([f'<td>{cell}</td>' for cell in line])}</tr>" for line in lines]
+    return (
+        f"<h2>{task}</h2><div class='charts'><div class='card'>"
+        f"{chart(drawn, 'FLOPs per problem, all models counted')}</div><div class='card'>"
+        f"{chart(late, 'milliseconds per problem, one at a time')}</div></div>"
+        f"<div class='scroll card'><table><thead><tr>{''.join([f'<th>{x}</th>' for x in head])}"
+        f"</tr></thead><tbody>{''.join(cells)}</tbody></table></div>"
+    )
+
+
+def points(row: Row) -> list[float]:
+    """Accuracy less that of the first, and its interval."""
+    found = row["ratio_to_first"]["accuracy_difference"]
+    return [found["estimate"], found["low"], found["high"]]
+
+
+def bounds(numbers: Iterable[float], digits: int = 1) -> str:
+    """An estimate with its interval."""
+    estimate, low, high = [f"{x:.{digits}f}" for x in numbers]
+    return f"{estimate} [{low}, {high}]"
+
+
+def about_all(row: Row, task: str, verb: str) -> bool:
     """Whether a row belongs to the comparison of all searches."""
     return (row["comparison"], row["measure"]) == (f"{task}-all", verb)
 
 
-def point(row: dict[str, object], cost: float) -> Point:
+def point(row: Row, cost: float) -> Point:
     """A strategy in the drawing."""
     low, high = row["accuracy_interval"]
     return Point(name=row["spec"], cost=cost, accuracy=Interval(row["accuracy"], low, high))
