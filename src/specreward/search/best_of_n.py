@@ -17,7 +17,7 @@ drawing before (``stopping.py``); paths are then judged call by call.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
@@ -89,7 +89,7 @@ class BestOfN:
         Raises:
             InputError: ``stop`` is set and the reward model compares the paths of a call.
         """
-        if isinstance(models.reward, Comparing) and not isinstance(self.stop, Never):
+        if not isinstance(self.stop, Never) and isinstance(models.reward, Comparing):
             raise InputError(
                 f"best_of_n stop: expected a reward that holds from call to call, got "
                 f"{type(models.reward).__name__}, which compares the paths of one: leave stop= "
@@ -100,17 +100,21 @@ class BestOfN:
         async for paths in rounds(
             root, models, n=self.n, temperature=self.temperature, stop=self.stop, drawn=drawn
         ):
-            finished = [path for path in paths if path.finished]
-            await self._judge(root, finished, known, models)
-            add(drawn, [_drawn(root, path, known, models) for path in paths], models.task)
+            named = [(wording(root, path) if path.finished else "", path) for path in paths]
+            await self._judge(root, [one for one in named if one[1].finished], known, models)
+            add(drawn, [_drawn(path, known.get(text), models) for text, path in named], models.task)
         return conclude(self, problem, models, "done")
 
     async def _judge(
-        self, root: Path, paths: Sequence[Path], known: dict[str, Judgement], models: Models
+        self,
+        root: Path,
+        named: Sequence[tuple[str, Path]],
+        known: dict[str, Judgement],
+        models: Models,
     ) -> None:
         """Judge what is new, take the rest from memory; candidates as often as they were drawn."""
-        again = Counter([text for path in paths if (text := wording(root, path)) in known])
-        new = [path for path in paths if wording(root, path) not in known]
+        again = Counter([text for text, _ in named if text in known])
+        new = [path for text, path in named if text not in known]
         repeated = [replace(known[text], count=count) for text, count in again.items()]
         if repeated:
             models.trace.record(root, repeated)
@@ -130,10 +134,9 @@ class BestOfN:
         return self.pick(candidates, models)
 
 
-def _drawn(root: Path, path: Path, known: Mapping[str, Judgement], models: Models) -> Drawn:
-    """What is known of a path; nothing where it is no candidate."""
-    item = known.get(wording(root, path)) if path.finished else None
-    if item is None or not item.kept:
+def _drawn(path: Path, item: Judgement | None, models: Models) -> Drawn:
+    """What is known of a path and its judgement; nothing where it is no candidate."""
+    if item is None or not path.finished or not item.kept:
         return Drawn("")
     answer = models.task.answer(path)
     if not answer:

@@ -62,7 +62,8 @@ class Drawn:
 def add(drawn: list[Drawn], more: Sequence[Drawn], task: Task) -> None:
     """Append what was drawn; an answer that is equal to an earlier one is written as that one."""
     answers = unified([one.answer for one in [*drawn, *more]], task)[len(drawn) :]
-    drawn += [replace(one, answer=answer) for one, answer in zip(more, answers, strict=True)]
+    pairs = zip(more, answers, strict=True)
+    drawn += [one if one.answer == text else replace(one, answer=text) for one, text in pairs]
 
 
 class Stopping(Protocol):
