@@ -280,3 +280,14 @@ def test_an_empty_call_asks_nothing():
     engine = Engine()
     assert together(ask(Coalesce(engine), []), CoalesceValues(engine).values([])) == [[], []]
     assert engine.batches == []
+
+
+def test_an_interrupt_is_not_told_of_again_when_memory_is_cleared(caplog):
+    class Interrupted(Engine):
+        async def complete(self, prompts, seeds, sampling):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(Coalesce(Interrupted()).complete(["x"], [0], HOT))
+    gc.collect()
+    assert "never retrieved" not in caplog.text

@@ -94,6 +94,7 @@ class _Merger(Generic[K, I, O]):
         if parts and queue.flight is None:
             # A context of its own: no caller's ledger is current where all of them are served.
             queue.flight = loop.create_task(self._fly(queue), context=Context())
+            queue.flight.add_done_callback(_noticed)
         if len(parts) == 1:
             return await parts[0].answers
         answers = await asyncio.gather(*[part.answers for part in parts])
@@ -141,6 +142,12 @@ class _Merger(Generic[K, I, O]):
                 "it must give one for each item, in order"
             )
         return answers
+
+
+def _noticed(flight: asyncio.Task[None]) -> None:
+    """An interrupt that ended a flight has reached everybody: no second word of it from asyncio."""
+    if not flight.cancelled():
+        flight.exception()
 
 
 def _hand_out(batch: Sequence[_Waiting[K, I, O]], answers: list[O]) -> None:
