@@ -6,7 +6,13 @@ from math import inf, isfinite
 
 from specreward.errors import InputError
 
-__all__ = ["number", "positive", "rule", "span", "whole"]
+__all__ = ["flag", "number", "part", "positive", "rule", "span", "whole"]
+
+
+def flag(name: str, value: bool) -> None:
+    """Refuse a setting that is neither True nor False."""
+    if not isinstance(value, bool):
+        raise InputError(f"{name}: expected True or False, got {value!r}")
 
 
 def _is_number(value: object) -> bool:
@@ -49,4 +55,10 @@ def span(name: str, value: tuple[int, int], low: int, high: float = inf) -> None
 def rule(name: str, value: object, example: str) -> None:
     """Refuse a setting that is no callable object."""
     if not callable(value) or isinstance(value, type):
+        raise InputError(f"{name}: expected an object such as {example}, got {value!r}")
+
+
+def part(name: str, value: object, kind: type, example: str) -> None:
+    """Refuse a setting that is no object with the methods of a protocol, or no such object."""
+    if isinstance(value, type) or not isinstance(value, kind):
         raise InputError(f"{name}: expected an object such as {example}, got {value!r}")

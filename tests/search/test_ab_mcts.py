@@ -182,7 +182,7 @@ def test_the_draft_writes_as_well(kind):
             return chooser.author(tree, rng)
 
     asyncio.run(grow(Root(), "draft", PROBLEM, models))
-    assert models.trace.counts["steps by the draft"] >= 30
+    assert models.trace.counts["drafted steps"] >= 30
     starts = [call.start for call in models.draft.calls]
     assert starts == list(range(len(starts)))  # each policy counts its own draws
 
@@ -199,7 +199,7 @@ def test_steps_by_the_draft_are_counted_when_a_budget_ends_the_search(kind, plan
     models = replace(tree.models, draft=Spent(), trace=Trace())
     with pytest.raises(BudgetExhausted):
         asyncio.run(kind(40, draft=True)(tree.problem, models))
-    assert models.trace.counts["steps by the draft"] == 2
+    assert models.trace.counts["drafted steps"] == 2
 
 
 @BOTH
@@ -207,7 +207,7 @@ def test_without_being_asked_the_draft_is_left_alone(kind, plant):
     tree = plant(REWARDS, final={"b", "ab", "aaa", "aab", "ba"})
     other = ScriptedPolicy({})
     tree.models = replace(tree.models, draft=other)
-    assert "steps by the draft" not in tree.run(kind(10)).counts
+    assert "drafted steps" not in tree.run(kind(10)).counts
     assert other.calls == []
 
 

@@ -193,7 +193,7 @@ def test_saves_scores_on_the_toy_task():
 
 def test_text():
     strategy = ChainInTree(3, n=5, branching=SamplesAgree(0.79, probes=5), pick=Highest())
-    text = "chain_in_tree(width=3, n=5, branching=samples_agree(least=0.79, probes=5))"
+    text = "chain_in_tree(width=3, n=5, branching=samples_agree(minimum=0.79, probes=5))"
     assert name_of(strategy) == text
     assert parse(name_of(strategy)) == strategy
 
@@ -213,10 +213,10 @@ def test_bad_input(name, value):
 @pytest.mark.parametrize(
     ("part", "fields", "says"),
     [
-        (SamplesAgree, {"least": 1.1}, "samples_agree least: expected .*, got 1.1"),
-        (SamplesAgree, {"least": -0.1}, "samples_agree least: expected .*, got -0.1"),
+        (SamplesAgree, {"minimum": 1.1}, "samples_agree minimum: expected .*, got 1.1"),
+        (SamplesAgree, {"minimum": -0.1}, "samples_agree minimum: expected .*, got -0.1"),
         (SamplesAgree, {"probes": 0}, "samples_agree probes: expected .*, got 0"),
-        (JudgeAgrees, {"least": 2}, "judge_agrees least: expected .*, got 2"),
+        (JudgeAgrees, {"minimum": 2}, "judge_agrees minimum: expected .*, got 2"),
     ],
 )
 def test_bad_parts(part, fields, says):

@@ -180,7 +180,7 @@ def test_the_policy_itself_where_there_is_no_draft():
 def test_the_verdict_stands_in_the_tree():
     result, _, _ = run(WORDS, SCRIPT)
     last = {item.path.key[1:]: item for _, judged in result.expansions for item in judged}
-    assert last["a", "x"].details == {"reward": 0.9, "agreed": 0.25}
+    assert last["a", "x"].details == {"reward": 0.9, "agreement": 0.25}
     assert (last["a", "x"].kept, last["b", "y"].kept) == (False, True)
     assert last["b", "y"].score == 0.1  # of the search
     assert [candidate.score for candidate in result.candidates] == [0.9, 0.8, 0.9, 0.1]

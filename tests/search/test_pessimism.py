@@ -26,9 +26,9 @@ def level_of(b, chances=P):
     return water_level([R[x] for x in chances], b, list(chances.values()))
 
 
-def given_level(n, level, chances=P, rewards=R, most=1.0):
+def given_level(n, level, chances=P, rewards=R, bound=1.0):
     """The law of at most n draws at a level, else one more draw."""
-    a = {x: acceptance(rewards[x], level, most) for x in chances}
+    a = {x: acceptance(rewards[x], level, bound) for x in chances}
     total = sum(p * a[x] for x, p in chances.items())
     q = (1 - total) ** n
     return {x: (1 - q) * p * a[x] / total + q * p for x, p in chances.items()}
@@ -96,7 +96,7 @@ def test_the_law_with_the_same_batch(n, chances):
 
 
 def test_the_bound_of_rewards_counts():
-    # At most = .7 more is accepted; with M of the highest reward drawn the mixture is another.
+    # At bound = .7 more is accepted; with M of the highest reward drawn the mixture is another.
     assert acceptance(0.5, 0.3, 0.7) == pytest.approx(0.5)
     assert acceptance(0.3, 0.3, 0.7) == acceptance(0.1, 0.3, 0.7) == 0.0
     assert acceptance(0.9, 0.3, 0.7) == acceptance(0.9, 0.8, 0.7) == 1.0
@@ -104,11 +104,11 @@ def test_the_bound_of_rewards_counts():
     assert acceptance(1.0, 1.0, 1.0) == 1.0  # b was lost in rounding: M is 1
     expected = dict.fromkeys(P, 0.0)
     for first, p in P.items():
-        for x, share in given_level(1, R[first] - 0.2, most=0.7).items():
+        for x, share in given_level(1, R[first] - 0.2, bound=0.7).items():
             expected[x] += p * share
-    assert answers(itp(1, 0.2, most=0.7), toy()) == pytest.approx(expected, abs=1e-12)
+    assert answers(itp(1, 0.2, bound=0.7), toy()) == pytest.approx(expected, abs=1e-12)
     law = outcomes(
-        itp(1, 0.2, most=0.7),
+        itp(1, 0.2, bound=0.7),
         toy(),
         lambda r: (r.counts["rewards above the bound"] > 0, r.counts["draws"], answer(r)),
     )
@@ -116,7 +116,7 @@ def test_the_bound_of_rewards_counts():
     assert (False, 2, "d") not in law
     wrong = dict.fromkeys(P, 0.0)  # the known slip: M from the highest reward drawn
     for first, p in P.items():
-        for x, share in given_level(1, R[first] - 0.2, most=R[first]).items():
+        for x, share in given_level(1, R[first] - 0.2, bound=R[first]).items():
             wrong[x] += p * share
     assert total_variation(wrong, answers(itp(1, 0.2), toy())) > 0.04
 
@@ -174,7 +174,7 @@ def test_the_strategies_themselves_are_hacked_or_not():
 
 def test_what_it_draws(plant, best):
     tree = plant({"a": 0.0, "b": 0.0, "c": 1.0}, final={"a", "b", "c"})
-    strategy = Pessimism(4, reward_temperature=0.01, most=1.0)
+    strategy = Pessimism(4, reward_temperature=0.01, bound=1.0)
     result = tree.run(strategy)
     # The level is 1 - .04, so that c alone is accepted, 1 in 4 times, else the ninth path comes.
     assert [(c.start, c.n) for c in tree.policy.calls][:2] == [(0, 4), (4, 4)]
@@ -274,8 +274,8 @@ def test_without_a_reward_model():
         {"n": 0},
         {"reward_temperature": 0.0},
         {"reward_temperature": math.inf},
-        {"most": 0.0},
-        {"most": 1.1},
+        {"bound": 0.0},
+        {"bound": 1.1},
         {"fresh": 1},
         {"batch": 0},
         {"temperature": -1.0},

@@ -287,7 +287,7 @@ def test_without_a_reward_model(plant):
 @pytest.mark.parametrize(
     "bad",
     [
-        {"steps": 0},
+        {"proposals": 0},
         {"reward_temperature": 0.0},
         {"reward_temperature": math.nan},
         {"pick": "majority_vote"},

@@ -164,7 +164,7 @@ def test_the_vote_is_the_default_and_the_pick_decides(plant, best):
     assert best(tree.run(REBASE(3, pick=Highest()))) == "ax"
 
 
-@pytest.mark.parametrize("bad", [{"budget": 0}, {"reward_temperature": 0.0}, {"depth": 0}])
+@pytest.mark.parametrize("bad", [{"n": 0}, {"reward_temperature": 0.0}, {"depth": 0}])
 def test_bad_settings(bad):
     with pytest.raises(InputError, match=f"rebase {next(iter(bad))}: expected"):
         REBASE(**bad)

@@ -10,7 +10,7 @@ from specreward.types import Path, Problem, Step
 
 LETTERS = "abc"
 NEVER = 2.0
-"""A gate that no score passes."""
+"""A minimum that no score reaches."""
 
 
 def full_tree(seed, depth):
@@ -45,9 +45,9 @@ def reference(rewards, final, strategy):
             drawn = [leaf + letter for letter in LETTERS]
             children[leaf] = sorted(drawn, key=lambda w: -rewards[w])
             top = children[leaf][0]
-            if top not in final and strategy.roll:
+            if top not in final and strategy.ahead:
                 word, seen = top, 0.0
-                for _ in range(strategy.roll):
+                for _ in range(strategy.ahead):
                     if word in final:
                         break
                     extended.append(word)
@@ -72,8 +72,8 @@ def reference(rewards, final, strategy):
         {},
         {"exploration": 0.0, "unvisited": 0.0},
         {"exploration": 3.0, "unvisited": 0.2},
-        {"roll": 0},
-        {"roll": 1, "alpha": 1.0},
+        {"ahead": 0},
+        {"ahead": 1, "alpha": 1.0},
         {"alpha": 0.0},
     ],
 )
@@ -81,7 +81,7 @@ def reference(rewards, final, strategy):
 def test_agrees_with_a_second_writing(plant, seed, fields):
     rewards, final = full_tree(seed, 4)
     tree = plant(rewards, final=final, depth=4)
-    strategy = ReSTMCTS(25, gate=NEVER, **fields)
+    strategy = ReSTMCTS(25, minimum=NEVER, **fields)
     tree.run(strategy)
     assert tree.extended == reference(rewards, final, strategy)
 
@@ -195,33 +195,33 @@ def test_golden_tree(plant):
     assert starts == [0, 2, 2, 0, 2, 0, 2]  # the look ahead has samples of its own
 
 
-@pytest.mark.parametrize("roll", [0, 1, 2, 3])
-def test_calls_of_the_policy_are_counted_exactly(plant, roll):
+@pytest.mark.parametrize("ahead", [0, 1, 2, 3])
+def test_calls_of_the_policy_are_counted_exactly(plant, ahead):
     rewards, final = full_tree(1, 9)
     tree = plant(rewards, final=final, depth=9)
-    tree.run(ReSTMCTS(5, gate=NEVER, roll=roll))
+    tree.run(ReSTMCTS(5, minimum=NEVER, ahead=ahead))
     # Each walk expands one path, draws n there, and one at each step of the look ahead.
-    assert len(tree.policy.calls) == 5 * (1 + roll)
-    assert sum(call.n for call in tree.policy.calls) == 5 * (3 + roll)
-    assert len(tree.reward.calls) == 5 * (1 + roll)
+    assert len(tree.policy.calls) == 5 * (1 + ahead)
+    assert sum(call.n for call in tree.policy.calls) == 5 * (3 + ahead)
+    assert len(tree.reward.calls) == 5 * (1 + ahead)
 
 
 def test_a_finished_path_is_not_extended(plant):
     rewards, final = full_tree(2, 2)
     tree = plant(rewards, final=final, depth=2)
-    result = tree.run(ReSTMCTS(10**6, gate=NEVER))
+    result = tree.run(ReSTMCTS(10**6, minimum=NEVER))
     assert not final & set(tree.extended)
     assert result.ended == "exhausted"
     assert sorted(set(tree.extended)) == ["", "a", "b", "c"]
 
 
-def test_the_first_finished_path_above_the_gate_ends_the_search(plant, best):
+def test_the_first_finished_path_above_the_minimum_ends_the_search(plant, best):
     rewards = {"a": 0.95, "b": 0.2, "aa": 0.5, "ab": 0.92, "ba": 0.99}
     tree = plant(rewards, final={"aa", "ab", "ba"}, depth=2)
-    result = tree.run(ReSTMCTS(n=2, roll=0))
-    assert tree.extended == ["", "b"]  # a, unfinished, is above the gate and ends nothing
+    result = tree.run(ReSTMCTS(n=2, ahead=0))
+    assert tree.extended == ["", "b"]  # a, unfinished, is above the minimum and ends nothing
     assert (best(result), result.ended) == ("ba", "done")
-    assert tree.run(ReSTMCTS(n=2, roll=0, gate=0.995)).ended == "exhausted"
+    assert tree.run(ReSTMCTS(n=2, ahead=0, minimum=0.995)).ended == "exhausted"
 
 
 def test_an_answer_of_the_look_ahead_counts(plant, best):
@@ -231,7 +231,7 @@ def test_an_answer_of_the_look_ahead_counts(plant, best):
     assert (best(result), result.ended) == ("aaa", "done")
 
 
-def test_without_an_answer_above_the_gate_the_best_one(plant, best):
+def test_without_an_answer_above_the_minimum_the_best_one(plant, best):
     rewards, final = full_tree(5, 2)
     rewards = {word: 0.8 * score for word, score in rewards.items()}
     tree = plant(rewards, final=final, depth=2)
@@ -245,6 +245,6 @@ def test_nothing_anywhere(plant):
 
 
 def test_text():
-    strategy = ReSTMCTS(20, exploration=0.4, unvisited=0.8, roll=2)
+    strategy = ReSTMCTS(20, exploration=0.4, unvisited=0.8, ahead=2)
     assert parse(name_of(strategy)) == strategy
     assert parse("rest_mcts") == ReSTMCTS()

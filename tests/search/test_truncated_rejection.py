@@ -15,16 +15,16 @@ from specreward.types import Trace
 THREE = {"a": 0.6, "b": 0.3, "d": 0.1}
 
 
-def rejection(n, beta, batch=1, most=1.0):
-    return TruncatedRejection(n, beta_inv=beta, most=most, batch=batch, temperature=1.0)
+def rejection(n, beta, batch=1, bound=1.0):
+    return TruncatedRejection(n, beta_inv=beta, bound=bound, batch=batch, temperature=1.0)
 
 
-def accepted(beta, chances=P, most=1.0):
-    return sum(p * math.exp(beta * (R[x] - most)) for x, p in chances.items())
+def accepted(beta, chances=P, bound=1.0):
+    return sum(p * math.exp(beta * (R[x] - bound)) for x, p in chances.items())
 
 
-def formula(n, beta, chances=P, most=1.0):
-    q = (1 - accepted(beta, chances, most)) ** n
+def formula(n, beta, chances=P, bound=1.0):
+    q = (1 - accepted(beta, chances, bound)) ** n
     target = tilt(beta, chances)
     return {x: (1 - q) * target[x] + q * p for x, p in chances.items()}
 
@@ -99,13 +99,13 @@ def test_limits():
 def test_a_lower_bound_accepts_more_and_a_wrong_one_is_counted():
     low = {x: r for x, r in R.items() if x != "d"}
     chances = {"a": 0.5, "b": 0.3, "c": 0.2}
-    fits = answers(rejection(2, 4.0, most=0.7), toy(chances, low))
-    assert fits == pytest.approx(formula(2, 4.0, chances, most=0.7), abs=1e-12)
+    fits = answers(rejection(2, 4.0, bound=0.7), toy(chances, low))
+    assert fits == pytest.approx(formula(2, 4.0, chances, bound=0.7), abs=1e-12)
 
     def above(result):
         return result.counts["draws"], result.counts["rewards above the bound"], answer(result)
 
-    law = outcomes(rejection(1, 4.0, most=0.7), toy(), above)
+    law = outcomes(rejection(1, 4.0, bound=0.7), toy(), above)
     assert law[1, 1, "d"] == pytest.approx(0.1)  # accepted for certain
     assert law[1, 0, "c"] == pytest.approx(0.15)
     assert law[2, 1, "d"] > 0  # the path that is taken as it comes
@@ -201,8 +201,8 @@ def test_a_budget_that_ends_leaves_a_soft_choice_among_the_rejected(plant):
         {"n": 0},
         {"beta_inv": -1.0},
         {"beta_inv": math.inf},
-        {"most": 0.0},
-        {"most": 1.1},
+        {"bound": 0.0},
+        {"bound": 1.1},
         {"batch": 0},
         {"temperature": math.nan},
     ],

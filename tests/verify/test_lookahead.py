@@ -195,7 +195,9 @@ def test_the_steps_ahead_are_certain():
     assert [item.score for item in ahead] == [item.score for item in plain]
 
 
-@pytest.mark.parametrize("fields", [{"k": -1}, {"k": 1.5}, {"verify": 3}, {"verify": RewardScores}])
+@pytest.mark.parametrize(
+    "fields", [{"ahead": -1}, {"ahead": 1.5}, {"verify": 3}, {"verify": RewardScores}]
+)
 def test_bad_settings(fields):
     with pytest.raises(InputError, match=f"lookahead {next(iter(fields))}: expected"):
         Lookahead(**fields)

@@ -38,7 +38,7 @@ __all__ = ["threshold"]
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 WORDS = {
     "reward": "reward of the last step",
-    "share": "effective sample size over draws",
+    "pool_share": "effective sample size over draws",
     "tilted": "tilted reward of the drafted step",
 }
 """What a gate reads, by the name of the detail."""
@@ -47,7 +47,7 @@ WORDS = {
 def threshold(
     task: TaskText,
     strategy: StrategyText,
-    accept: Annotated[float, typer.Option(help="Share of drafted steps to accept, 0 to 1.")] = 0.8,
+    accept: Annotated[float, typer.Option(help="Share of steps to accept, above 0 to 1.")] = 0.8,
     split: Split = "tune",
     limit: Number = 40,
     seed: Seed = 0,

@@ -26,8 +26,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from specreward.checks import number, rule, whole
-from specreward.errors import InputError
+from specreward.checks import flag, number, part, rule, whole
 from specreward.search.adaptive import Node, Tree, grow
 from specreward.search.expand import conclude
 from specreward.search.pick import Highest, Pick
@@ -70,13 +69,8 @@ class ABMCTS:
 
     def __post_init__(self) -> None:
         whole("ab_mcts simulations", self.simulations, 1)
-        if not isinstance(self.posterior, Posterior) or isinstance(self.posterior, type):
-            raise InputError(
-                "ab_mcts posterior: expected an object such as gaussian_posterior(), got "
-                f"{self.posterior!r}"
-            )
-        if not isinstance(self.draft, bool):
-            raise InputError(f"ab_mcts draft: expected True or False, got {self.draft!r}")
+        part("ab_mcts posterior", self.posterior, Posterior, "gaussian_posterior()")
+        flag("ab_mcts draft", self.draft)
         number("ab_mcts temperature", self.temperature, 0)
         rule("ab_mcts verify", self.verify, "scored()")
         if self.depth is not None:

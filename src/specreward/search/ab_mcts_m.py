@@ -31,8 +31,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from specreward.checks import number, positive, rule, whole
-from specreward.errors import InputError
+from specreward.checks import flag, number, positive, rule, whole
 from specreward.search.adaptive import Node, Tree, grow
 from specreward.search.expand import conclude
 from specreward.search.mixed_model import MixedPrior, fit
@@ -86,8 +85,7 @@ class ABMCTSM:
         positive("ab_mcts_m mean_scale", self.mean_scale)
         positive("ab_mcts_m between_scale", self.between_scale)
         positive("ab_mcts_m within_scale", self.within_scale)
-        if not isinstance(self.draft, bool):
-            raise InputError(f"ab_mcts_m draft: expected True or False, got {self.draft!r}")
+        flag("ab_mcts_m draft", self.draft)
         number("ab_mcts_m temperature", self.temperature, 0)
         rule("ab_mcts_m verify", self.verify, "scored()")
         if self.depth is not None:

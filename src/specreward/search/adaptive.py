@@ -29,11 +29,10 @@ from typing import Protocol
 import numpy as np
 
 from specreward.errors import InputError
-from specreward.search.expand import deepest, judge
+from specreward.search.expand import candidates, deepest, judge
 from specreward.search.posteriors import Tally
 from specreward.seeds import derive
 from specreward.types import (
-    Candidate,
     Models,
     Path,
     Policy,
@@ -171,7 +170,7 @@ async def grow(search: Adaptive, name: str, problem: Problem, models: Models) ->
         else:
             await _judged(tree, way, path, who, models, search.verify, limit)
         if who:
-            models.trace.count("steps by the draft")
+            models.trace.count("drafted steps")
     return tree
 
 
@@ -209,8 +208,7 @@ async def _judged(
         if text in parent.texts:
             continue
         parent.texts.add(text)
-        if item.kept and item.path.finished:
-            models.trace.found.append(Candidate(item.path, item.score))
+        models.trace.found += candidates([item], copies=False)
         able = item.kept and item.path.open and item.path.depth < limit
         tree.told(way, Node(item.path, len(parent.drawn), open=able), item.score, who)
 

@@ -23,7 +23,7 @@ from typing import ClassVar, final
 
 from specreward.checks import number, rule, whole
 from specreward.errors import InputError
-from specreward.search.expand import conclude, judge
+from specreward.search.expand import candidates, conclude, judge
 from specreward.search.pick import Highest, Pick
 from specreward.search.stopping import Drawn, Never, Stopping, add, rounds
 from specreward.types import (
@@ -122,12 +122,7 @@ class BestOfN:
         if new or not repeated:
             [judged] = await judge([Siblings(root, tuple(new))], models, self.verify)
         known |= {wording(root, item.path): item for item in judged}
-        models.trace.found += [
-            candidate
-            for item in [*repeated, *judged]
-            if item.kept
-            for candidate in [Candidate(item.path, item.score)] * item.count
-        ]
+        models.trace.found += candidates([*repeated, *judged], copies=True)
 
     def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """By ``pick``."""

@@ -2,8 +2,8 @@
 
 X. Li (2025), "Chain-in-Tree: Back to Sequential Reasoning in LLM Tree Search", arXiv 2509.25835.
 
-    SamplesAgree   (BN-SC)  share of the most frequent of ``probes`` samples >= ``least``
-    JudgeAgrees    (BN-DP)  the judge's P(good) of a single sample >= ``least``
+    SamplesAgree   (BN-SC)  share of the most frequent of ``probes`` samples >= ``minimum``
+    JudgeAgrees    (BN-DP)  the judge's P(good) of a single sample >= ``minimum``
 
 Where it holds, the search goes on with that step alone.
 
@@ -31,7 +31,7 @@ from specreward.verify.families import distinct
 from specreward.verify.rap_evaluation import continued, take
 from specreward.verify.softmax import log_softmax
 
-__all__ = ["CHAIN_IN_TREE", "Branching", "JudgeAgrees", "SamplesAgree", "most_frequent"]
+__all__ = ["CHAIN_IN_TREE", "Branching", "JudgeAgrees", "SamplesAgree"]
 
 CHAIN_IN_TREE = """@misc{li2025chain,
   title = {Chain-in-Tree: Back to Sequential Reasoning in {LLM} Tree Search},
@@ -59,7 +59,7 @@ class Branching(Protocol):
         ...
 
 
-def most_frequent(family: Siblings) -> tuple[Path, int]:
+def _most_frequent(family: Siblings) -> tuple[Path, int]:
     """The child drawn most often, the first of equal ones, and how often."""
     return max(distinct(family), key=lambda drawn: drawn[1])
 
@@ -70,19 +70,22 @@ class SamplesAgree:
     """No branching where the policy agrees with itself.
 
     Args:
-        least: Share of the most frequent sample, in [0, 1]; 0 never branches, 1 branches unless
+        minimum: Share of the most frequent sample, in [0, 1]; 0 never branches, 1 branches unless
             all agree.  # reward_gamma
         probes: Samples drawn, at least 1; with 1 it never branches.  # n_actions_for_bne
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
-    least: float = 1.0
+    minimum: float = 1.0
     _: KW_ONLY
     probes: int = 3
 
     __cite__: ClassVar[str] = CHAIN_IN_TREE
 
     def __post_init__(self) -> None:
-        number("samples_agree least", self.least, 0, 1)
+        number("samples_agree minimum", self.minimum, 0, 1)
         whole("samples_agree probes", self.probes, 1)
 
     async def __call__(
@@ -93,9 +96,9 @@ class SamplesAgree:
 
     def decide(self, family: Siblings) -> Judgement | None:
         """The most frequent child of one family, or None."""
-        top, count = most_frequent(family)
+        top, count = _most_frequent(family)
         share = count / len(family.children)
-        if top.dead or share < self.least:
+        if top.dead or share < self.minimum:
             return None
         return Judgement(top, share, True, count, {"agreement": share})
 
@@ -106,15 +109,18 @@ class JudgeAgrees:
     """No branching where the judge calls the only step drawn good.
 
     Args:
-        least: P(good) / (P(good) + P(bad)), in [0, 1]; 0 never branches.
+        minimum: P(good) / (P(good) + P(bad)), in [0, 1]; 0 never branches.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
-    least: float = 0.7
+    minimum: float = 0.7
 
     __cite__: ClassVar[str] = CHAIN_IN_TREE
 
     def __post_init__(self) -> None:
-        number("judge_agrees least", self.least, 0, 1)
+        number("judge_agrees minimum", self.minimum, 0, 1)
 
     @property
     def probes(self) -> int:
@@ -142,6 +148,6 @@ class JudgeAgrees:
         found: list[Judgement | None] = []
         for path in drawn:
             good = 0.0 if path.dead else exp(log_softmax([take(answers), take(answers)])[0])
-            go = good >= self.least and not path.dead
+            go = good >= self.minimum and not path.dead
             found.append(Judgement(path, good, True, 1, {"good": good}) if go else None)
         return found

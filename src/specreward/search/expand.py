@@ -29,7 +29,7 @@ from specreward.types import (
     Verifier,
 )
 
-__all__ = ["conclude", "deepest", "draw", "expand", "judge", "ranked", "take"]
+__all__ = ["candidates", "conclude", "deepest", "draw", "expand", "judge", "ranked", "take"]
 
 _rank = attrgetter("rank")
 
@@ -142,14 +142,19 @@ async def take(
         for path, children in zip(paths, drawn, strict=True)
     ]
     judged = await judge(families, models, verify)
-    models.trace.found += [
+    for judgements in judged:
+        models.trace.found += candidates(judgements, copies=copies)
+    return judged
+
+
+def candidates(judgements: Sequence[Judgement], *, copies: bool) -> list[Candidate]:
+    """The kept and finished ones, each once or as often as it was drawn."""
+    return [
         candidate
-        for judgements in judged
         for item in judgements
         if item.kept and item.path.finished
         for candidate in [Candidate(item.path, item.score)] * (item.count if copies else 1)
     ]
-    return judged
 
 
 def ranked(judgements: Sequence[Judgement]) -> list[Judgement]:

@@ -184,7 +184,7 @@ class MutualConsistency:
         }
         for key, share in agreed.items():
             parent, item = found.get(key, (Path(paths[key].problem), Judgement(paths[key], share)))
-            details = {**item.details, "agreed": share}
+            details = {**item.details, "agreement": share}
             kept = share >= self.agreement
             models.trace.record(parent, [replace(item, kept=kept, details=details)])
 
@@ -195,7 +195,7 @@ class MutualConsistency:
             item.path.key
             for _, judged in models.trace.expansions
             for item in judged
-            if item.kept and "agreed" in item.details
+            if item.kept and "agreement" in item.details
         }
         survived = [candidate.path.key in kept for candidate in candidates]
         scores = mutual_score(answers, survived)

@@ -5,7 +5,7 @@ of Them? Coverage, Scaling, and Optimality in Inference-Time Alignment", arXiv 2
 
     path_1..path_n ~ policy(root), sampled, until their ends;  r_i = reward(path_i)
     lam with (1/n) sum_i max(0, (r_i - lam) / b) = 1                      exactly
-    M = (most - lam) / b
+    M = (bound - lam) / b
     for n fresh paths (or the same ones again):
         with probability min(1, max(0, (r - lam) / b) / M): answer with the path
     answer with one more path ~ policy(root)
@@ -28,8 +28,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, final
 
-from specreward.checks import number, positive, whole
-from specreward.errors import InputError
+from specreward.checks import flag, number, positive, whole
 from specreward.search.chances import pessimistic, water_level
 from specreward.search.expand import conclude
 from specreward.search.rejection import Rejection
@@ -40,17 +39,17 @@ from specreward.types import Candidate, Models, Path, Problem, Result
 __all__ = ["Pessimism", "acceptance"]
 
 
-def acceptance(reward: float, level: float, most: float) -> float:
-    """Probability min(1, max(0, reward - level) / (most - level)) of acceptance, in [0, 1].
+def acceptance(reward: float, level: float, bound: float) -> float:
+    """Probability min(1, max(0, reward - level) / (bound - level)) of acceptance, in [0, 1].
 
     Args:
         reward: Of a path.
         level: lam; what is below it is never accepted.
-        most: The bound of rewards; what is below neither is accepted for certain.
+        bound: No reward is above it; what reaches it and the level is accepted for certain.
     """
-    if reward >= max(level, most):
+    if reward >= max(level, bound):
         return 1.0
-    return (reward - level) / (most - level) if reward > level else 0.0
+    return (reward - level) / (bound - level) if reward > level else 0.0
 
 
 @final
@@ -66,7 +65,7 @@ class Pessimism:
         n: Paths drawn for lam, and most paths drawn again, at least 1.
         reward_temperature: b above 0, divides rewards, which are in [0, 1]: large leaves the
             policy's law, small trusts the highest rewards alone.
-        most: No reward is above it, in (0, 1].
+        bound: No reward is above it, in (0, 1].
         fresh: Whether new paths are accepted or rejected (draws up to 2n + 1; the law above), or
             those that gave lam (up to n + 1, cheaper, a law that leans on its own lam).
         batch: Fresh draws of one call, at least 1: 1 spends the fewest tokens, n the least time.
@@ -78,7 +77,7 @@ class Pessimism:
 
     n: int = field(default=16, kw_only=False)
     reward_temperature: float = 0.2
-    most: float = 1.0
+    bound: float = 1.0
     fresh: bool = True
     batch: int = 4
     temperature: float = 0.8
@@ -95,10 +94,9 @@ class Pessimism:
     def __post_init__(self) -> None:
         whole("pessimism n", self.n, 1)
         positive("pessimism reward_temperature", self.reward_temperature)
-        positive("pessimism most", self.most)
-        number("pessimism most", self.most, 0, 1)
-        if not isinstance(self.fresh, bool):
-            raise InputError(f"pessimism fresh: expected True or False, got {self.fresh!r}")
+        positive("pessimism bound", self.bound)
+        number("pessimism bound", self.bound, 0, 1)
+        flag("pessimism fresh", self.fresh)
         whole("pessimism batch", self.batch, 1)
         number("pessimism temperature", self.temperature, 0)
 
@@ -114,7 +112,7 @@ class Pessimism:
             models=models,
             known={},
             name="pessimism",
-            most=self.most,
+            bound=self.bound,
             temperature=self.temperature,
         )
         drawn = await sampling.draw(0, self.n)
@@ -131,7 +129,7 @@ class Pessimism:
             sampling.models.trace.count("levels without an answer")
             return False
         level = water_level(rewards, self.reward_temperature)
-        chance = partial(acceptance, level=level, most=self.most)
+        chance = partial(acceptance, level=level, bound=self.bound)
         if not self.fresh:
             return sampling.judge(drawn, 0, chance)
         keep(sampling.root, drawn, sampling.models, None)

@@ -70,6 +70,9 @@ class RewardGrowth:
 
     Args:
         beta_inv: Inverse temperature, multiplies the reward, at least 0; 0 samples the policy.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     beta_inv: float = field(default=20.0, kw_only=False)

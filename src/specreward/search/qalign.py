@@ -4,7 +4,7 @@ G. Faria, N. A. Smith (2025), "Sample, Don't Search: Rethinking Test-Time Alignm
 Models", arXiv 2504.03790; the proposal is that of QUEST (Faria et al. 2024, arXiv 2406.00049).
 
     y ~ policy(root), sampled, until its end
-    for t in 1..steps:
+    for t in 1..proposals:
         i ~ uniform{0..|y|-1};  y' = y_1..y_i, then sampled by the policy until its end
         a = min(1, exp((r(y') - r(y)) / b) |y| / |y'|)
         with probability a: y <- y'
@@ -15,11 +15,11 @@ The chain's law tends to p(y) exp(r(y) / b) / Z, whatever it began with. The rat
 outside of the exponential: position i is drawn among |y|, and back among |y'|.
 
 Differs from the paper: |y| counts steps, not tokens, and a proposal keeps whole steps: the law is
-the same, the chain's moves are coarser. The first path is a state of the chain too. 64 steps (there
-1024 and more). The cap on the steps of a path is one on its whole length. A path that it cuts, or
-that is dead, has weight 0: no move leads to it from a path with an answer, and while the chain has
-not found one each turn draws from the root again. So the law is that of the policy given that a
-path finishes, and the turns until there is one have no vote; they are counted.
+the same, the chain's moves are coarser. The first path is a state of the chain too. 64 proposals
+(there 1024 and more). The cap on the steps of a path is one on its whole length. A path that it
+cuts, or that is dead, has weight 0: no move leads to it from a path with an answer, and while the
+chain has not found one each turn draws from the root again. So the law is that of the policy given
+that a path finishes, and the turns until there is one have no vote; they are counted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import ClassVar, final
 from specreward.checks import number, positive, rule, whole
 from specreward.search.expand import conclude
 from specreward.search.pick import MajorityVote, Pick, SoftmaxVote
-from specreward.search.whole_paths import Draw, draw
+from specreward.search.whole_paths import Draw, Known, draw
 from specreward.seeds import choose
 from specreward.types import Candidate, Judgement, Models, Path, Problem, Result
 
@@ -64,7 +64,7 @@ class QAlign:
     Counted: ``proposals``, ``accepted proposals``, ``states without an answer``.
 
     Args:
-        steps: Proposals after the first path, at least 1.
+        proposals: Drawn after the first path, at least 1.
         reward_temperature: b above 0, divides rewards, which are in [0, 1]: large leaves the
             policy's law, small climbs.
         pick: Chooses the answer among the states; a weighted vote would count rewards twice.
@@ -74,7 +74,7 @@ class QAlign:
         InputError: A field is out of its range.
     """
 
-    steps: int = field(default=64, kw_only=False)
+    proposals: int = field(default=64, kw_only=False)
     reward_temperature: float = 0.1
     pick: Pick = MajorityVote()
     temperature: float = 1.0
@@ -82,7 +82,7 @@ class QAlign:
     __cite__: ClassVar[str] = SoftmaxVote.__cite__
 
     def __post_init__(self) -> None:
-        whole("qalign steps", self.steps, 1)
+        whole("qalign proposals", self.proposals, 1)
         positive("qalign reward_temperature", self.reward_temperature)
         rule("qalign pick", self.pick, "majority_vote()")
         number("qalign temperature", self.temperature, 0)
@@ -94,10 +94,10 @@ class QAlign:
             InputError: There is no reward model.
             RewardError: A reward is missing, NaN or outside [0, 1].
         """
-        known: dict[tuple[str, ...], float] = {}
+        known: Known = {}
         state = await self._propose(Path(problem), 0, models, known)
         self._stand(Path(problem), state, state, 1.0, models)
-        for turn in range(1, self.steps + 1):
+        for turn in range(1, self.proposals + 1):
             name = (models.seed, "qalign", problem.id, turn)
             begun = state.reward is not None
             cut = choose([1.0] * state.path.depth, *name, "position") if begun else 0
@@ -111,9 +111,7 @@ class QAlign:
             self._stand(prefix, proposal, state, chance, models)
         return conclude(self, problem, models, "done")
 
-    async def _propose(
-        self, prefix: Path, turn: int, models: Models, known: dict[tuple[str, ...], float]
-    ) -> Draw:
+    async def _propose(self, prefix: Path, turn: int, models: Models, known: Known) -> Draw:
         """Another end of a prefix; each turn has a sample of its own."""
         [drawn] = await draw(prefix, 1, models, known, start=turn, temperature=self.temperature)
         return drawn

@@ -3,7 +3,7 @@
 Y. Wu, Z. Sun, S. Li, S. Welleck, Y. Yang (2024), "Inference Scaling Laws: An Empirical Analysis of
 Compute-Optimal Inference for Problem-Solving with Language Models", arXiv 2408.00724.
 
-    left <- budget;  draw ``left`` children of the root
+    left <- n;  draw ``left`` children of the root
     until left = 0 or at the depth limit:
         judge the children;  left <- left - finished ones
         share ``left`` out among the open ones, W_j in proportion to exp(r_j / reward_temperature)
@@ -11,7 +11,7 @@ Compute-Optimal Inference for Problem-Solving with Language Models", arXiv 2408.
     answer with the pick among the finished children, each as often as it was drawn
 
 A child drawn c times stands for c nodes: its part counts c times, and it is c candidates. Where no
-child dies and the depth suffices there are ``budget`` candidates.
+child dies and the depth suffices there are ``n`` candidates.
 
 Differs from the paper: W_j is apportioned by the largest remainder (``apportion``), which always
 sums to what is left (the paper's rounding does in half of all cases); the places of children that
@@ -38,10 +38,10 @@ __all__ = ["REBASE"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class REBASE:
-    """A tree of about ``budget`` leaves, widest where the rewards are high.
+    """A tree of about ``n`` leaves, widest where the rewards are high.
 
     Args:
-        budget: Places: children drawn at the first step and leaves in the end, at least 1.
+        n: Places: children drawn at the first step and leaves in the end, at least 1.
         reward_temperature: Divides the score, above 0; large shares evenly, small gives all places
             to the best. In the units of the verifier's scores.  # T_b
         temperature: Of the policy.
@@ -53,7 +53,7 @@ class REBASE:
         InputError: A field is out of its range.
     """
 
-    budget: int = field(default=16, kw_only=False)
+    n: int = field(default=16, kw_only=False)
     reward_temperature: float = 0.2
     temperature: float = 1.0
     verify: Verifier = RewardScores()
@@ -70,7 +70,7 @@ class REBASE:
 }"""
 
     def __post_init__(self) -> None:
-        whole("rebase budget", self.budget, 1)
+        whole("rebase n", self.n, 1)
         positive("rebase reward_temperature", self.reward_temperature)
         number("rebase temperature", self.temperature, 0)
         rule("rebase verify", self.verify, "scored()")
@@ -80,7 +80,7 @@ class REBASE:
 
     async def __call__(self, problem: Problem, models: Models) -> Result:
         """One level of the tree at a time."""
-        paths, shares, left = [Path(problem)], [self.budget], self.budget
+        paths, shares, left = [Path(problem)], [self.n], self.n
         for _ in range(deepest(problem, models, self.depth)):
             drawn = await draw(paths, models, [(share, 0) for share in shares], self.temperature)
             judged = await take(paths, drawn, models, self.verify, copies=True)

@@ -33,7 +33,7 @@ class Rejection:
         models: The roles.
         known: Rewards found out so far; grows.
         name: Of the strategy; part of the names of the draws.
-        most: What no reward should be above.
+        bound: What no reward should be above.
         temperature: Of the policy.
     """
 
@@ -41,7 +41,7 @@ class Rejection:
     models: Models
     known: Known
     name: str
-    most: float
+    bound: float
     temperature: float
 
     async def draw(self, start: int, n: int) -> list[Draw]:
@@ -54,7 +54,7 @@ class Rejection:
             start=start,
             temperature=self.temperature,
         )
-        above = [one for one in drawn if one.reward is not None and one.reward > self.most]
+        above = [one for one in drawn if one.reward is not None and one.reward > self.bound]
         self.models.trace.count("draws", n)
         self.models.trace.count("rewards above the bound", len(above))
         return drawn

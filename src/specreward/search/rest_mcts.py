@@ -3,20 +3,20 @@
 D. Zhang, S. Zhoubian, Z. Hu, Y. Yue, Y. Dong, J. Tang (2024), "ReST-MCTS*: LLM Self-Training via
 Process Reward Guided Tree Search", arXiv 2406.03816.
 
-    repeat ``simulations`` times, until a finished path has a value of at least ``gate``:
+    repeat ``simulations`` times, until a finished path has a value of at least ``minimum``:
         select:    from the root, argmax_c V(c) + w sqrt(2 ln N(parent) / N(c)) until a leaf;
                    a child never visited counts V(c) + ``unvisited``
         expand:    children ~ policy(leaf), n of them, V(c) = verifier's score, one call
-        look:      from the best child b, ``roll`` further steps, one sample each:
+        look:      from the best child b, ``ahead`` further steps, one sample each:
                    V(b) <- (1 - alpha) V(b) + alpha max V(those steps);  N(b) += 1
         back up:   each node s on the way:  N(s) += 1, V(s) = sum_c V(c) N(c) / sum_c N(c)
     answer with the finished path of the highest score
 
 The defaults of the authors' program disagree: these are those of its class (w 0.7, 3 steps,
-unvisited 1.0); its command line has 0.4, 2 and 0.8. Both have 3 children, alpha 0.5, gate 0.9,
+unvisited 1.0); its command line has 0.4, 2 and 0.8. Both have 3 children, alpha 0.5, minimum 0.9,
 100 simulations, temperature 0.7.
 
-Differs from that program: only a finished path passes the gate (there any leaf, as its value model
+Differs from that program: only a finished path ends the search (there any leaf, as its value model
 gives high values to complete solutions alone), as soon as it is judged and wherever it was drawn,
 also on a look ahead; of equal bounds the child judged best goes first (there a random one); a node
 below which no answer can be found has value 0 and is not selected; a tree with nothing left to
@@ -101,9 +101,9 @@ class ReSTMCTS:
         exploration: w, weight of the exploration bonus, at least 0.  # exploration_constant
         unvisited: Bonus of a child not visited yet, at least 0.  # inf
         n: Children drawn for each path, at least 1.  # branch
-        roll: Steps of the look ahead from the best new child; 0 looks at none.
+        ahead: Steps of the look ahead from the best new child; 0 looks at none.
         alpha: Share of what the look ahead saw in the value of that child, in [0, 1].
-        gate: A finished path with this score ends the search; above 1 nothing does.  # end_gate
+        minimum: A finished path with this score ends the search; above 1 nothing does.  # end_gate
         temperature: Of the policy.
         verify: Judges the children of each path; a score is the value of the path, in [0, 1].
         depth: Most steps of a path; None is the task's own limit.
@@ -116,9 +116,9 @@ class ReSTMCTS:
     exploration: float = 0.7
     unvisited: float = 1.0
     n: int = 3
-    roll: int = 3
+    ahead: int = 3
     alpha: float = 0.5
-    gate: float = 0.9
+    minimum: float = 0.9
     temperature: float = 0.7
     verify: Verifier = RewardScores()
     depth: int | None = None
@@ -137,9 +137,9 @@ class ReSTMCTS:
         number("rest_mcts exploration", self.exploration, 0)
         number("rest_mcts unvisited", self.unvisited, 0)
         whole("rest_mcts n", self.n, 1)
-        whole("rest_mcts roll", self.roll, 0)
+        whole("rest_mcts ahead", self.ahead, 0)
         number("rest_mcts alpha", self.alpha, 0, 1)
-        number("rest_mcts gate", self.gate)
+        number("rest_mcts minimum", self.minimum)
         number("rest_mcts temperature", self.temperature, 0)
         rule("rest_mcts verify", self.verify, "scored()")
         if self.depth is not None:
@@ -153,7 +153,7 @@ class ReSTMCTS:
             way = descend(root, self.exploration, self.unvisited)
             if not way[-1].path.finished:
                 await self._expand(way[-1], models, limit)
-                if any(candidate.score >= self.gate for candidate in models.trace.found):
+                if any(candidate.score >= self.minimum for candidate in models.trace.found):
                     return conclude(self, problem, models, "done")
             back_up(way)
             if root.spent:
@@ -171,7 +171,7 @@ class ReSTMCTS:
         )
         if best is None:
             return
-        if self.roll and not best.path.finished:
+        if self.ahead and not best.path.finished:
             seen = await self._look(best.path, models, limit)
             best.value = (1 - self.alpha) * best.value + self.alpha * seen
         best.visits += 1
@@ -182,7 +182,7 @@ class ReSTMCTS:
         The samples are others than those of an expansion of the same paths.
         """
         highest = 0.0
-        for _ in range(self.roll):
+        for _ in range(self.ahead):
             if not path.open or path.depth >= limit:
                 break
             judged = await self._draw(path, models, 1, self.n)

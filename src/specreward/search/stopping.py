@@ -139,6 +139,9 @@ class VoteDecided:
         confidence: Posterior probability at which the leader is believed, in [0.5, 1]; at 1 only
             the sure case stops, and the answer is always that of all n paths.
         batch: Paths drawn between two looks, at least 1.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     confidence: float = field(default=0.95, kw_only=False)
@@ -176,6 +179,9 @@ class WindowAgrees:
         window: Paths that must agree, at least 1.
         batch: Paths drawn between two looks, at least 1; None is the window, so that windows do
             not overlap, as in the paper. With 1 the window slides.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     window: int = field(default=5, kw_only=False)
@@ -211,6 +217,9 @@ class ScoreReached:
     Args:
         minimum: The score that is enough; any finite number, as a verifier may give any.
         batch: Paths drawn between two looks, at least 1.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     minimum: float = field(default=0.95, kw_only=False)

@@ -5,10 +5,10 @@ chance that falls off exponentially in n. The program is ours, for rewards with 
 
     for i in 1..n:
         path_i ~ policy(root), sampled, until its end
-        with probability exp(beta_inv (reward(path_i) - most)): answer with path_i
+        with probability exp(beta_inv (reward(path_i) - bound)): answer with path_i
     answer with one more path ~ policy(root)
 
-    law = (1 - q) tilt + q p,  q = (1 - Z)^n,  Z = E_p exp(beta_inv (r - most))
+    law = (1 - q) tilt + q p,  q = (1 - Z)^n,  Z = E_p exp(beta_inv (r - bound))
 
 The tilt is p(y) exp(beta_inv r(y)) / E_p exp(beta_inv r), as n grows for ``SoftBestOfN``, whose
 distance from it falls off like 1/n only; and here the draws end with the first one accepted. A path
@@ -16,7 +16,7 @@ that did not finish is never accepted: p above is the policy with such paths in 
 none. Where the last path did not finish either, one of those rejected is drawn by
 exp(beta_inv r).
 
-Differs from the paper: no weight is clipped, as a reward has a bound that is known (``most``); one
+Differs from the paper: no weight is clipped, as a reward has a bound that is known (``bound``); one
 above it is accepted and counted. Draws come in batches, of which those behind the accepted one are
 not looked at: the law does not depend on their size.
 """
@@ -48,7 +48,7 @@ class TruncatedRejection:
     Args:
         n: Most draws before the policy's own law is taken, at least 1.
         beta_inv: Inverse temperature, at least 0; multiplies rewards, which are in [0, 1].
-        most: No reward is above it, in (0, 1]; a lower bound that holds accepts more.
+        bound: No reward is above it, in (0, 1]; a lower bound that holds accepts more.
         batch: Draws of one call, at least 1: 1 spends the fewest tokens, n the least time.
         temperature: Of the policy.
 
@@ -58,7 +58,7 @@ class TruncatedRejection:
 
     n: int = field(default=16, kw_only=False)
     beta_inv: float = 4.0
-    most: float = 1.0
+    bound: float = 1.0
     batch: int = 4
     temperature: float = 0.8
 
@@ -72,8 +72,8 @@ class TruncatedRejection:
     def __post_init__(self) -> None:
         whole("truncated_rejection n", self.n, 1)
         number("truncated_rejection beta_inv", self.beta_inv, 0)
-        positive("truncated_rejection most", self.most)
-        number("truncated_rejection most", self.most, 0, 1)
+        positive("truncated_rejection bound", self.bound)
+        number("truncated_rejection bound", self.bound, 0, 1)
         whole("truncated_rejection batch", self.batch, 1)
         number("truncated_rejection temperature", self.temperature, 0)
 
@@ -89,7 +89,7 @@ class TruncatedRejection:
             models=models,
             known={},
             name="truncated_rejection",
-            most=self.most,
+            bound=self.bound,
             temperature=self.temperature,
         )
         if not await sampling.until_accepted(range(self.n), self.batch, self.chance):
@@ -98,7 +98,7 @@ class TruncatedRejection:
 
     def chance(self, reward: float) -> float:
         """Probability of acceptance by the reward, in [0, 1]."""
-        return exp(min(0.0, self.beta_inv * (reward - self.most)))
+        return exp(min(0.0, self.beta_inv * (reward - self.bound)))
 
     def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """The draw that was accepted, or the last one.

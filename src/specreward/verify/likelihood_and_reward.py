@@ -18,7 +18,7 @@ place. The reference code's weight of the discriminator is 0.1 in its README, an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from math import exp
 from typing import ClassVar, final
 
@@ -46,7 +46,6 @@ class LikelihoodAndReward:
     """
 
     reward_share: float = 0.1
-    _: KW_ONLY
 
     __cite__: ClassVar[str] = GRACE
 

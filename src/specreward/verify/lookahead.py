@@ -4,13 +4,13 @@ Lookahead search in C. Snell, J. Lee, K. Xu, A. Kumar (2024), "Scaling LLM Test-
 Optimally can be More Effective than Scaling Model Parameters", arXiv 2408.03314.
 
     for each distinct open child c of each parent:
-        roll(c) <- c and up to ``k`` further steps of the policy at temperature 0
+        roll(c) <- c and up to ``ahead`` further steps of the policy at temperature 0
     judged = verify(rolls)
     judge c: as its roll was judged
 
 The search goes on from c, never from its roll: the steps ahead are not in the tree, and a roll that
 comes to an answer is no candidate, because the tree would hold no judged step that leads to it, and
-because the paper commits to the first step only. k = 0 is the inner verifier exactly.
+because the paper commits to the first step only. With 0 it is the inner verifier exactly.
 
 What weighs likelihoods (``speculative``, ``likelihood_and_reward``) sees the child's own: the steps
 ahead are certain at temperature 0, and count as no tokens of log-probability 0.
@@ -35,11 +35,11 @@ from specreward.verify.scored import RewardScores
 __all__ = ["Lookahead"]
 
 
-async def _rolled(children: Sequence[Path], k: int, models: Models) -> list[Path]:
-    """Each child with up to ``k`` further steps, ``[C]``."""
+async def _rolled(children: Sequence[Path], most: int, models: Models) -> list[Path]:
+    """Each child with up to ``most`` further steps, ``[C]``."""
     ends = list(children)
     going = list(range(len(ends)))
-    for _ in range(k):
+    for _ in range(most):
         going = [
             place
             for place in going
@@ -65,18 +65,18 @@ class Lookahead:
     """The judgement of another verifier, some steps later.
 
     Args:
-        k: Steps to look ahead, at least 0.
+        ahead: Steps to look ahead, at least 0.
         verify: Judges the rolls; a child whose roll it prunes is pruned.
     """
 
-    k: int = 1
+    ahead: int = 1
     _: KW_ONLY
     verify: Verifier = RewardScores()
 
     __cite__: ClassVar[str] = TEST_TIME_COMPUTE
 
     def __post_init__(self) -> None:
-        whole("lookahead k", self.k, 0)
+        whole("lookahead ahead", self.ahead, 0)
         rule("lookahead verify", self.verify, "scored()")
 
     async def __call__(self, families: Sequence[Siblings], models: Models) -> list[list[Judgement]]:
@@ -85,11 +85,11 @@ class Lookahead:
         A child that ``verify`` itself draws later (``redraw``) is judged where it stands; where it
         is one of those at hand, it counts if it is kept and the roll was not.
         """
-        if self.k == 0:
+        if self.ahead == 0:
             return await self.verify(families, models)
         alike = [[child for child, n in distinct(family) for _ in range(n)] for family in families]
         children = list(dict.fromkeys([child for family in alike for child in family]))
-        rolls = dict(zip(children, await _rolled(children, self.k, models), strict=True))
+        rolls = dict(zip(children, await _rolled(children, self.ahead, models), strict=True))
         judged = await self.verify(
             [
                 Siblings(family.parent, tuple([rolls[child] for child in same]))

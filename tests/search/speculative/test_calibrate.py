@@ -68,7 +68,7 @@ def test_what_the_gate_reads_is_taken_of_committed_steps_alone():
     [kept] = [item for item in judged if item.kept]
     assert len(judged) > 1
     assert statistics([result], GSI()) == [kept.details["tilted"]]
-    assert statistics([result], GSI(threshold=None, pool_share=0.1)) == [kept.details["share"]]
+    assert statistics([result], GSI(threshold=None, pool_share=0.1)) == [kept.details["pool_share"]]
     assert statistics([result], SPECS()) == []  # nobody writes after the last step
     two = asyncio.run(SPECS(2).opened()(PROBLEM, toy_b()))
     first, last = [i for _, judged in two.expansions for i in judged if i.kept]
@@ -83,7 +83,7 @@ def test_which_strategies_have_a_threshold():
     assert all(isinstance(strategy, Gated) for strategy in gated)
     assert not any(isinstance(s, Gated) for s in (Greedy(), Stepwise(), SRMSteps()))
     assert [strategy.statistic for strategy in gated] == ["tilted", "reward", "reward"]
-    assert GSI(threshold=None, pool_share=0.3).statistic == "share"
+    assert GSI(threshold=None, pool_share=0.3).statistic == "pool_share"
 
 
 def test_opened_and_calibrated():

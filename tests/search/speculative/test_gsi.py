@@ -1,5 +1,6 @@
 """GSI under its exact law: the numbers are those of exact enumeration on small fixtures."""
 
+import asyncio
 import math
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
@@ -9,6 +10,7 @@ import pytest
 from specreward.errors import InputError
 from specreward.search.speculative import (
     GSI,
+    RSD,
     Block,
     ByReward,
     ByTiltedReward,
@@ -21,7 +23,7 @@ from specreward.search.speculative import (
 )
 from specreward.testing import check_strategy
 from specreward.testing.exact import ExactPolicy, total_variation
-from specreward.types import Path, Step
+from specreward.types import Path, Step, Trace
 
 from .fixtures import (
     B1,
@@ -412,6 +414,17 @@ def test_ratios_are_of_the_law_that_was_sampled_from():
     mistaken = pool_law(4, HOT[1], weights(2.0))
     assert row_of(strategy, raw) == pytest.approx(mistaken, abs=1e-9)
     assert distance(found, mistaken) > 0.1
+
+
+def test_the_target_scores_each_distinct_drafted_step_once():
+    models = one_step(draft=[1.0, 0.0, 0.0, 0.0])
+    result = asyncio.run(GSI(4, threshold=None, temperature=1.0)(PROBLEM, models))
+    assert result.counts["drafted steps"] == 4
+    assert result.counts["steps scored by target"] == 1
+    assert (
+        "steps scored by target"
+        not in asyncio.run(RSD(temperature=1.0)(PROBLEM, replace(models, trace=Trace()))).counts
+    )
 
 
 # --------------------------------------------------------------------------------------- refusals

@@ -169,7 +169,7 @@ def shown(result):
 
 def test_the_record_says_what_was_committed():
     """Also a step that the draft wrote in vain and the target again, and one that nobody scored."""
-    refused = {"reward": 0.2, "share": 1.0, "chance": 0.0, "draft": 1.0}
+    refused = {"reward": 0.2, "pool_share": 1.0, "chance": 0.0, "draft": 1.0}
     scored = {"reward": 0.2, "draft": 0.0}
     same = written("ab", "ab")
     assert shown(same) == [

@@ -58,8 +58,8 @@ def pool(counts, rewards, log_weights, log_ratios=None, drawn=None):
     )
 
 
-def soft(n, beta, select=None, weight=None):
-    block = Block(n, weight=weight or ByReward(beta), select=select or InProportion())
+def soft(n, beta, selector=None, weight=None):
+    block = Block(n, weight=weight or ByReward(beta), selector=selector or InProportion())
     return Stepwise(draft=None, target=block, temperature=1.0)
 
 
@@ -107,7 +107,7 @@ def test_the_limits_of_soft_best_of_n():
     assert row_of(soft(3, 0.0), one_step()) == pytest.approx(B, abs=1e-12)
     hard = [0.0625, 0.253906, 0.339694, 0.343900]
     assert row_of(soft(4, 1e5), one_step()) == pytest.approx(hard, abs=1e-6)
-    best = soft(4, 1.0, select=TheBest())
+    best = soft(4, 1.0, selector=TheBest())
     assert row_of(best, one_step()) == pytest.approx(hard, abs=1e-6)
     six = [0.015625, 0.162354, 0.353462, 0.468559]
     assert row_of(soft(6, 1e5), one_step()) == pytest.approx(six, abs=1e-6)
@@ -157,12 +157,12 @@ def test_truncated_rejection_is_a_mixture_exactly(n, gap):
     law = [(1 - miss) * t + miss * b for t, b in zip(goal, B, strict=True)]
     assert distance(law, goal) == pytest.approx(gap, abs=6e-5)
     if n == 4:
-        found = row_of(soft(n, 4.0, select=ByRejection()), one_step())
+        found = row_of(soft(n, 4.0, selector=ByRejection()), one_step())
         assert found == pytest.approx(law, abs=1e-12)
 
 
 def test_a_bound_that_is_too_small_clips():
-    found = row_of(soft(3, 4.0, select=ByRejection(0.1)), one_step())
+    found = row_of(soft(3, 4.0, selector=ByRejection(0.1)), one_step())
     accept = [min(1.0, math.exp(4 * (r - 1)) / 0.1) for r in R]
     miss = (1 - sum([b * a for b, a in zip(B, accept, strict=True)])) ** 3
     clipped = normal([b * a for b, a in zip(B, accept, strict=True)])
@@ -176,9 +176,9 @@ def test_draws_above_the_bound_are_counted():
         return result.counts.get("weights above the bound", 0)
 
     large = [b for b, r in zip(B, R, strict=True) if math.exp(4 * (r - 1)) > 0.1]
-    found = law_of(soft(2, 4.0, select=ByRejection(0.1)), one_step(), above)
+    found = law_of(soft(2, 4.0, selector=ByRejection(0.1)), one_step(), above)
     assert found[2] == pytest.approx(sum(large) ** 2)
-    assert set(law_of(soft(2, 4.0, select=ByRejection(1.0)), one_step(), above)) == {0}
+    assert set(law_of(soft(2, 4.0, selector=ByRejection(1.0)), one_step(), above)) == {0}
     rounded = pool([1], [1.0], [math.log(2.5) + 1e-12])
     assert ByRejection(2.5).clipped(rounded) == 0
     pools = pool([2, 1], [0.1, 1.0], [-3.0, 0.5])
@@ -232,8 +232,8 @@ def test_the_margin_is_corrected_for_the_writer():
     found = ByMargin(0.5).chances(pool([2, 2, 3, 3], R, [0.0] * 4, logs))
     goal = ByMargin(0.5).chances(pool([10, 5, 3, 2], R, [0.0] * 4))
     assert found == pytest.approx(goal)
-    gsi = Stepwise(draft=Block(4, weight=ByTiltedReward(), select=ByMargin(0.5)), temperature=1.0)
-    plain = Stepwise(draft=Block(4, weight=ByReward(), select=ByMargin(0.5)), temperature=1.0)
+    gsi = Stepwise(draft=Block(4, weight=ByTiltedReward(), selector=ByMargin(0.5)), temperature=1.0)
+    plain = Stepwise(draft=Block(4, weight=ByReward(), selector=ByMargin(0.5)), temperature=1.0)
     limit = normal(
         [
             b * max(0, r - (sum(x * y for x, y in zip(B, R, strict=True)) - 0.5))
@@ -294,7 +294,7 @@ def test_weights_beyond_all_floats():
         ({"n": 0}, "block n: expected"),
         ({"n": 5000}, "block n: expected an integer from 1 to 4096"),
         ({"n": 2, "weight": None}, "expected a weight to choose among 2 draws"),
-        ({"n": 1, "weight": None, "select": TheBest()}, "expected a weight"),
+        ({"n": 1, "weight": None, "selector": TheBest()}, "expected a weight"),
         ({"weight": "by_reward"}, "block weight: expected an object"),
     ],
 )

@@ -130,7 +130,7 @@ def test_the_numbers_of_rejection():
 def test_poisson_rejection_plays_by_its_law(n, place):
     bound = sorted(W)[place]
     # Weights are told against that of reward 1, so is their bound.
-    strategy = specs(n, subsample=PoissonRejection(bound / math.exp(3.0)), draft_first=True)
+    strategy = specs(n, selector=PoissonRejection(bound / math.exp(3.0)), draft_first=True)
 
     def outcome(result):
         drafted = result.counts.get("nothing taken", 0) == 0
@@ -186,7 +186,7 @@ def test_a_poisson_number_may_be_none():
 
 @pytest.mark.parametrize(
     "strategy",
-    [SPECS(), SPECS(draft_first=True), SPECS(subsample=PoissonRejection(2.0), draft_first=True)],
+    [SPECS(), SPECS(draft_first=True), SPECS(selector=PoissonRejection(2.0), draft_first=True)],
     ids=str,
 )
 def test_the_contract(strategy):

@@ -138,7 +138,7 @@ def test_equal_draws_are_scored_once_and_dead_ones_never():
     assert sum([item.kept for item in first]) == 1
     chances = {item.path.steps[0].text: item.details["chance"] for item in first}
     assert chances == pytest.approx({"a": 2 / 3, "c": 1 / 3})
-    assert first[0].details["share"] == pytest.approx(9 / 3 / 4)
+    assert first[0].details["pool_share"] == pytest.approx(9 / 3 / 4)
     assert result.ended == "done"
 
 
@@ -449,8 +449,8 @@ def test_ratios_need_a_temperature():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Chains(0), "chains k: expected"),
-        (lambda: KeepBest(0), "keep_best k: expected"),
+        (lambda: Chains(0), "chains width: expected"),
+        (lambda: KeepBest(0), "keep_best width: expected"),
         (lambda: KeepBest(branch_by=0), "keep_best branch_by: expected"),
         (lambda: PoolGate(1.5), "pool_gate share: expected"),
         (lambda: PoolGate(mass=-1.0), "pool_gate mass: expected"),

@@ -38,6 +38,9 @@ class StepAt:
 
     Args:
         threshold: In [0, 1]; a reward equal to it is accepted.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     threshold: float = field(default=0.7, kw_only=False)
@@ -59,6 +62,9 @@ class Constant:
 
     Args:
         share: Probability, in [0, 1].
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     share: float = field(default=0.5, kw_only=False)
@@ -105,6 +111,9 @@ class Logistic:
     Args:
         threshold: Where the chance is one half, in [0, 1].
         slope: Above 0; large is a hard step.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     threshold: float = field(default=0.7, kw_only=False)

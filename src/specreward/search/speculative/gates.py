@@ -21,8 +21,7 @@ from dataclasses import dataclass, field
 from math import log
 from typing import ClassVar, Protocol, final, runtime_checkable
 
-from specreward.checks import number, rule
-from specreward.errors import InputError
+from specreward.checks import flag, number, rule
 from specreward.search.speculative.acceptance import Acceptance, StepAt
 from specreward.search.speculative.citations import GSI_PAPER, RSD_PAPER, SPECS_PAPER
 from specreward.search.speculative.pool import Pool
@@ -92,6 +91,9 @@ class CandidateGate:
     Args:
         threshold: On the scale of tilted rewards, which has no bounds; a value equal to it is
             accepted. To be set by ``specreward threshold``.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     threshold: float = field(default=0.5, kw_only=False)
@@ -127,6 +129,9 @@ class RewardGate:
 
     Args:
         accept: From the reward to the probability.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     accept: Acceptance = field(default=StepAt(), kw_only=False)
@@ -165,6 +170,9 @@ class PrefixGate:
     Args:
         threshold: Least reward of the last step, in [0, 1].
         draft_first: Whether the draft writes the first step.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     threshold: float = field(default=0.5, kw_only=False)
@@ -174,10 +182,7 @@ class PrefixGate:
 
     def __post_init__(self) -> None:
         number("prefix_gate threshold", self.threshold, 0, 1)
-        if not isinstance(self.draft_first, bool):
-            raise InputError(
-                f"prefix_gate draft_first: expected True or False, got {self.draft_first!r}"
-            )
+        flag("prefix_gate draft_first", self.draft_first)
 
     @property
     def reads_rewards(self) -> bool:
@@ -207,6 +212,9 @@ class PoolGate:
         share: Least effective sample size over draws, in [0, 1]: (sum w)^2 / (n sum w^2).
         mass: Least mean weight, at least 0, where a step of reward 1 and equal probabilities
             weighs 1; 0 asks for none.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     share: float = field(default=0.5, kw_only=False)

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
-from specreward.checks import number, whole
+from specreward.checks import number, part, positive, whole
 from specreward.errors import InputError
 from specreward.search.pick import Highest
 from specreward.search.speculative.citations import GSI_PAPER
@@ -33,7 +33,7 @@ from specreward.search.speculative.gates import CandidateGate, Gate, OpenGate, P
 from specreward.search.speculative.selectors import InProportion, Selector
 from specreward.search.speculative.stepwise import Stepwise
 from specreward.search.speculative.weights import ByReward, ByTiltedReward
-from specreward.search.speculative.writing import Block, part
+from specreward.search.speculative.writing import Block
 from specreward.types import Candidate, Models, Problem, Result
 
 __all__ = ["GSI"]
@@ -78,7 +78,7 @@ class GSI:
         whole("gsi n", self.n, 1)
         if self.n_target is not None:
             whole("gsi n_target", self.n_target, 1)
-        number("gsi temperature", self.temperature, 1e-6)
+        positive("gsi temperature", self.temperature)
         part("gsi selector", self.selector, Selector, "in_proportion()")
         if self.pool_share is not None:
             number("gsi pool_share", self.pool_share, 0, 1)
@@ -94,7 +94,7 @@ class GSI:
         tilted = ByTiltedReward(self.beta_inv, log_ratio_clip=self.log_ratio_clip)
         n_target = self.n if self.n_target is None else self.n_target
         return Stepwise(
-            draft=Block(self.n, weight=tilted, select=self.selector),
+            draft=Block(self.n, weight=tilted, selector=self.selector),
             target=Block(n_target, weight=ByReward(self.beta_inv)),
             gate=self._gate(),
             temperature=self.temperature,
@@ -109,7 +109,7 @@ class GSI:
     @property
     def statistic(self) -> str:
         """The evidence that the gate reads; see ``calibrate``."""
-        return "tilted" if self.pool_share is None else "share"
+        return "tilted" if self.pool_share is None else "pool_share"
 
     def opened(self) -> GSI:
         """The same without rejection."""

@@ -1,7 +1,7 @@
 """Which paths go on side by side; an object to pass to ``stepwise``.
 
-    Chains     k paths that know nothing of each other
-    KeepBest   each path is continued ``branch`` times; the k children with the best rewards stay
+    Chains     ``width`` paths that know nothing of each other
+    KeepBest   each path is continued ``branch_by`` times; the ``width`` best children stay
 
 Keeping the best: F. Yu, A. Gao, B. Wang (2023), "OVM, Outcome-supervised Value Models for Planning
 in Mathematical Reasoning", arXiv 2311.09724.
@@ -62,15 +62,18 @@ class Chains:
     """Independent paths.
 
     Args:
-        k: How many, at least 1.
+        width: How many paths, at least 1.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
-    k: int = field(default=1, kw_only=False)
+    width: int = field(default=1, kw_only=False)
 
     __cite__: ClassVar[str] = GSI_PAPER
 
     def __post_init__(self) -> None:
-        whole("chains k", self.k, 1)
+        whole("chains width", self.width, 1)
 
     @property
     def reads_rewards(self) -> bool:
@@ -78,9 +81,9 @@ class Chains:
         return False
 
     def branch(self, lines: Sequence[Line]) -> list[Line]:
-        """``k`` at the root, then each once."""
+        """``width`` at the root, then each once."""
         if lines and not lines[0].path.steps:
-            return [Line(lines[0].path, lane) for lane in range(self.k)]
+            return [Line(lines[0].path, lane) for lane in range(self.width)]
         return list(lines)
 
     def keep(self, children: Sequence[Line], finished: int) -> list[Line]:
@@ -94,17 +97,20 @@ class KeepBest:
     """A beam: children compete by their rewards.
 
     Args:
-        k: Places for open and finished paths together, at least 1.
+        width: Places for open and finished paths together, at least 1.
         branch_by: How often each path is continued, at least 1.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
-    k: int = field(default=4, kw_only=False)
+    width: int = field(default=4, kw_only=False)
     branch_by: int = 2
 
     __cite__: ClassVar[str] = OVM
 
     def __post_init__(self) -> None:
-        whole("keep_best k", self.k, 1)
+        whole("keep_best width", self.width, 1)
         whole("keep_best branch_by", self.branch_by, 1)
 
     @property
@@ -122,7 +128,7 @@ class KeepBest:
         for child in children:
             first.setdefault(child.path.key, child)
         ranked = sorted(first.values(), key=_reward, reverse=True)
-        return ranked[: max(self.k - finished, 0)]
+        return ranked[: max(self.width - finished, 0)]
 
 
 def _reward(line: Line) -> float:

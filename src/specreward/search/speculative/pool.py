@@ -81,7 +81,7 @@ class Pool:
             ratio: Whether the ratio was asked for; else there is none to tell of.
         """
         reward = self.rewards[place]
-        found = {"share": self.share, "chance": chance, "draft": float(self.by_draft)}
+        found = {"pool_share": self.share, "chance": chance, "draft": float(self.by_draft)}
         if ratio:
             found |= {"log_ratio": self.log_ratios[place], "tilted": self.tilted[place]}
         known = {} if reward is None else {"reward": reward}

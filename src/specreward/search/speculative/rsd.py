@@ -50,7 +50,7 @@ class RSD:
         threshold: Least reward of a drafted step, in [0, 1].
         n: Steps drawn at a time, at least 1; above 1 one of them is drawn by its reward.
         accept: In the threshold's place: from the reward to the probability of acceptance.
-        beta_inv: Inverse temperature of the reward where ``n`` is above 1.
+        beta_inv: Inverse temperature of the reward, at least 0, where ``n`` is above 1.
         temperature: Of both policies; None is 0 (greedy, as published), 0.7 where ``n`` is above 1.
         depth: Most steps of a path; None is the task's own limit.
 

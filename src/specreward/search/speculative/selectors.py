@@ -166,6 +166,9 @@ class ByRejection:
     Args:
         bound: The largest weight, above 0: 1 is right for weights by reward; for tilted ones the
             largest B/S. Too small a bound clips the weights, too large a one rejects more.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     bound: float = field(default=1.0, kw_only=False)
@@ -208,6 +211,9 @@ class PoissonRejection:
 
     Args:
         bound: As in ``by_rejection``.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     bound: float = field(default=1.0, kw_only=False)
@@ -238,6 +244,9 @@ class ByMargin:
     Args:
         reward_temperature: Divides rewards, above 0: small takes the best alone, large weighs all
             alike. The block's weight says only whether B/S is asked for.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     reward_temperature: float = field(default=0.2, kw_only=False)

@@ -30,14 +30,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
-from specreward.checks import number, whole
+from specreward.checks import part, positive, whole
 from specreward.search.pick import Highest
 from specreward.search.speculative.citations import SPECS_PAPER
 from specreward.search.speculative.gates import PrefixGate
 from specreward.search.speculative.selectors import InProportion, Selector
 from specreward.search.speculative.stepwise import Stepwise
 from specreward.search.speculative.weights import ByReward, ByTiltedReward
-from specreward.search.speculative.writing import Block, part
+from specreward.search.speculative.writing import Block
 from specreward.types import Candidate, Models, Problem, Result
 
 __all__ = ["SPECS"]
@@ -53,7 +53,7 @@ class SPECS:
         beta_inv: Inverse temperature of the reward, at least 0.
         threshold: Least reward of the last step for the draft to write the next, in [0, 1].
         draft_first: Whether the draft writes the first step.
-        subsample: Takes a drafted step by its weight, or none.
+        selector: Takes a drafted step by its weight, or none.
         temperature: Of both policies, above 0.
         depth: Most steps of a path; None is the task's own limit.
 
@@ -65,7 +65,7 @@ class SPECS:
     beta_inv: float = 20.0
     threshold: float = 0.5
     draft_first: bool = False
-    subsample: Selector = InProportion()
+    selector: Selector = InProportion()
     temperature: float = 0.7
     depth: int | None = None
 
@@ -73,15 +73,15 @@ class SPECS:
 
     def __post_init__(self) -> None:
         whole("specs n", self.n, 1)
-        part("specs subsample", self.subsample, Selector, "in_proportion()")
-        number("specs temperature", self.temperature, 1e-6)
+        part("specs selector", self.selector, Selector, "in_proportion()")
+        positive("specs temperature", self.temperature)
         self.parts()
 
     def parts(self) -> Stepwise:
         """The same as parts."""
         tilted = ByTiltedReward(self.beta_inv)
         return Stepwise(
-            draft=Block(self.n, weight=tilted, select=self.subsample),
+            draft=Block(self.n, weight=tilted, selector=self.selector),
             target=Block(self.n, weight=ByReward(self.beta_inv)),
             gate=PrefixGate(self.threshold, draft_first=self.draft_first),
             temperature=self.temperature,

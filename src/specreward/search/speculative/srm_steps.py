@@ -66,7 +66,7 @@ class SRMSteps:
         """The same as parts."""
         return Stepwise(
             draft=None,
-            target=Block(self.n, weight=ByPower(self.exponent), select=ByRejection(1.0)),
+            target=Block(self.n, weight=ByPower(self.exponent), selector=ByRejection(1.0)),
             temperature=self.temperature,
             depth=self.depth,
         )

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, final
 
-from specreward.checks import number, rule, whole
+from specreward.checks import number, part, rule, whole
 from specreward.errors import InputError
 from specreward.search.expand import conclude, deepest
 from specreward.search.pick import Highest, Pick
@@ -35,7 +35,7 @@ from specreward.search.speculative.gates import Gate, OpenGate
 from specreward.search.speculative.memory import Chains, Line, Memory
 from specreward.search.speculative.pool import Pool
 from specreward.search.speculative.weights import ByTiltedReward
-from specreward.search.speculative.writing import SPAN, Block, check_roles, draw, fill, part
+from specreward.search.speculative.writing import SPAN, Block, check_roles, draw, fill
 from specreward.seeds import choose
 from specreward.types import Candidate, Judgement, Models, Path, Problem, Result
 from specreward.verify.rewards import rewards
@@ -170,7 +170,7 @@ class Stepwise:
         return await self._committed(line, pool, taken, judged, models)
 
     async def _pool(self, line: Line, block: Block, models: Models, *, draft: bool) -> Pool:
-        n = block.select.draws(block.n, models.seed, *line.path.key, line.lane, draft)
+        n = block.selector.draws(block.n, models.seed, *line.path.key, line.lane, draft)
         return await self._filled(line, block, models, n, 0, draft=draft)
 
     async def _filled(
@@ -199,8 +199,8 @@ class Stepwise:
         if pool.drawn and pool.empty:
             models.trace.count("all weights zero")
             return None
-        chances = block.select.chances(pool) if pool.drawn else []
-        above = block.select.clipped(pool)
+        chances = block.selector.chances(pool) if pool.drawn else []
+        above = block.selector.clipped(pool)
         if above:
             models.trace.count("weights above the bound", above)
         none = max(0.0, 1.0 - sum(chances))
@@ -256,7 +256,7 @@ class Stepwise:
 
 def _judgements(block: Block, pool: Pool, taken: int | None, gate: Gate | None) -> list[Judgement]:
     """What was found out about the scored steps of a pool; the one committed is kept."""
-    chances = [0.0] * len(pool.paths) if pool.empty else block.select.chances(pool)
+    chances = [0.0] * len(pool.paths) if pool.empty else block.selector.chances(pool)
     if gate is not None:
         chances = [p * gate.chance(pool, i) if p else 0.0 for i, p in enumerate(chances)]
     return [

@@ -54,6 +54,9 @@ class ByReward:
 
     Args:
         beta_inv: Inverse temperature, at least 0; 0 weighs all alike, large takes the best.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     beta_inv: float = field(default=20.0, kw_only=False)
@@ -86,6 +89,9 @@ class ByTiltedReward:
         beta_inv: Inverse temperature, at least 0; 0 is importance sampling of the target.
         log_ratio_clip: Log-ratios are held to plus and minus this many nats, above 0; None is no
             bound. A bound makes the law wrong (biased) wherever it binds, and the weights tamer.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     beta_inv: float = field(default=20.0, kw_only=False)
@@ -126,6 +132,9 @@ class ByPower:
 
     Args:
         exponent: At least 0; 0 weighs all alike.
+
+    Raises:
+        InputError: A field is out of its range.
     """
 
     exponent: float = field(default=1.0, kw_only=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import inf, nan
 from typing import final
 
-from specreward.checks import whole
+from specreward.checks import part, whole
 from specreward.errors import EngineError, InputError
 from specreward.search.speculative.pool import Pool
 from specreward.search.speculative.selectors import InProportion, Selector
@@ -21,16 +21,10 @@ from specreward.search.speculative.weights import ByReward, Weight
 from specreward.types import Models, Path, Policy, StepLikelihood
 from specreward.verify.rewards import rewards
 
-__all__ = ["SPAN", "Block", "check_roles", "draw", "fill", "part"]
+__all__ = ["SPAN", "Block", "check_roles", "draw", "fill"]
 
 SPAN = 1 << 16
 """Numbers of draws of one role at one place: further ones are another lane's."""
-
-
-def part(name: str, value: object, kind: type, example: str) -> None:
-    """Refuse a setting that is no object with the methods of a protocol, or no such object."""
-    if isinstance(value, type) or not isinstance(value, kind):
-        raise InputError(f"{name}: expected an object such as {example}, got {value!r}")
 
 
 @final
@@ -42,7 +36,7 @@ class Block:
         n: Draws, from 1 to 4096.
         weight: Of each draw; None takes the only draw as it is, and scores it only where a gate
             or a memory asks for it.
-        select: Takes one of the pool by its weights.
+        selector: Takes one of the pool by its weights.
 
     Raises:
         InputError: A field is out of its range, or there is something to choose and no weight.
@@ -50,16 +44,16 @@ class Block:
 
     n: int = field(default=4, kw_only=False)
     weight: Weight | None = ByReward()
-    select: Selector = InProportion()
+    selector: Selector = InProportion()
 
     def __post_init__(self) -> None:
         whole("block n", self.n, 1, 4096)
-        part("block select", self.select, Selector, "in_proportion()")
+        part("block selector", self.selector, Selector, "in_proportion()")
         if self.weight is None:
-            if self.n > 1 or self.select != InProportion():
+            if self.n > 1 or self.selector != InProportion():
                 raise InputError(
                     f"block: expected a weight to choose among {self.n} draws by, got None: give "
-                    "weight=by_reward(), or n=1 and no select"
+                    "weight=by_reward(), or n=1 and no selector"
                 )
         else:
             part("block weight", self.weight, Weight, "by_reward(20.0)")
