@@ -9,7 +9,7 @@ from rich.console import Console
 
 from specreward.cli import demo as demo_module
 from specreward.cli.forest import Growing, drawn
-from specreward.cli.table import cost_line
+from specreward.cli.table import cost_line, count_line
 from specreward.registry import load, registered
 from specreward.types import Judgement, Path, Problem, Step, Trace, Usage
 
@@ -223,3 +223,17 @@ def test_the_cost_line_names_roles_and_phases():
         "policy propose: 2 calls, 30+5 tokens (10 cached); reward score: 1 calls, 7+0 tokens; "
         "in all 2M FLOPs, 0.5 s, $0.01"
     )
+
+
+def test_the_count_line_is_in_order_of_names():
+    assert count_line({"later": 4, "early": 2}) == "early 2, later 4"
+
+
+def test_solve_and_tree_say_what_else_was_counted(call, tmp_path):
+    counted = "counted accepted steps 2, drafted steps 12"
+    assert counted in call("solve", "game24", "4 9 10 13", "--strategy", "gsi(4)").output
+    assert "counted" not in call("solve", "game24", "4 9 10 13").output
+    out = tmp_path / "run"
+    call("compare", "game24", "--strategy", "gsi(4)", "--limit", "1", "--output", out)
+    [line] = (out / "results.jsonl").read_text().splitlines()
+    assert "\ncounted " in call("tree", out, json.loads(line)["problem"]).output

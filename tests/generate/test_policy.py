@@ -132,8 +132,9 @@ def test_ended_paths_and_no_samples_are_refused():
     for step in (Step("a", final=True), Step("a", dead=True)):
         with pytest.raises(InputError, match="expected open paths"):
             extend(policy, [root().then(step)], 1)
-    with pytest.raises(InputError, match="expected at least 1 sample, got 0"):
-        extend(policy, [root()], 0)
+    for n in (0, 65_537):
+        with pytest.raises(InputError, match=f"from 1 to 65536 samples of a path, got {n}"):
+            extend(policy, [root()], n)
 
 
 def test_no_paths_are_no_work():

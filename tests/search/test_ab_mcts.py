@@ -247,6 +247,8 @@ def test_scores_that_are_not_finite_are_refused(kind, plant):
         (lambda: ABMCTSM(draft=1), "draft"),
         (lambda: ABMCTSM(mean=math.inf), "mean"),
         (lambda: ABMCTSM(mean_scale=0), "mean_scale"),
+        (lambda: ABMCTSM(mean_scale=1e300), "mean_scale"),
+        (lambda: ABMCTSM(mean=1e300), "ab_mcts_m mean"),
         (lambda: ABMCTSM(between_scale=-1), "between_scale"),
         (lambda: ABMCTSM(within_scale=math.nan), "within_scale"),
     ],

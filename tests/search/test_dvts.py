@@ -8,6 +8,7 @@ import pytest
 from two_steps import PATHS, PROBLEM, ends, models
 
 import specreward.search.dvts as module
+from specreward.errors import InputError
 from specreward.generate.policy import TaskPolicy
 from specreward.search import DVTS, Beam, BestOfN, Greedy, WeightedVote
 from specreward.testing import ToyLanguageModel, law, total_variation, toy_models
@@ -132,3 +133,9 @@ def test_equal_answers_of_several_trees_vote_as_often(plant, spelled, best):
     result = tree.run(DVTS(3, n=1, pick=WeightedVote()))
     assert (spelled(result), best(result)) == (["ax", "bx", "ax"], "ax")  # 0.8 against 0.7
     assert best(tree.run(DVTS(3, n=1))) == "bx"
+
+
+@pytest.mark.parametrize("trees", [0, 4097, 2.0])
+def test_a_number_of_trees_out_of_range_is_refused(trees):
+    with pytest.raises(InputError, match="dvts trees: expected an integer from 1 to 4096"):
+        DVTS(trees)

@@ -133,6 +133,7 @@ def test_a_mean_rounded_above_1_leaves_a_belief():
         lambda: GaussianPosterior(nu=-1),
         lambda: GaussianPosterior(tau2=0),
         lambda: GaussianPosterior(m=math.nan),
+        lambda: GaussianPosterior(m=1e300),
         lambda: BetaPosterior(a=0),
         lambda: BetaPosterior(b=math.inf),
     ],

@@ -25,7 +25,7 @@ from specreward.cli.options import (
     TaskText,
 )
 from specreward.cli.screen import notes, results, say
-from specreward.cli.table import cost_line
+from specreward.cli.table import cost_line, count_line
 from specreward.ledger import Budget
 from specreward.prices import Prices
 from specreward.report.files import as_lines
@@ -117,6 +117,8 @@ def _show(result: Result, task: Task) -> None:
     for text in _verdict(one):
         say(text)
     say(f"cost    {cost_line(result.usage)}")
+    if result.counts:
+        say(f"counted {count_line(result.counts)}")
 
 
 def _verdict(one: Outcome) -> list[str]:

@@ -12,7 +12,7 @@ from specreward.report.three_e import Criteria
 from specreward.stats import Interval
 from specreward.types import Usage
 
-__all__ = ["comparison_table", "cost_line", "criteria_table"]
+__all__ = ["comparison_table", "cost_line", "count_line", "criteria_table"]
 
 
 def comparison_table(found: Sequence[Row], title: str) -> Table:
@@ -124,6 +124,11 @@ def cost_line(usage: Mapping[tuple[str, str], Usage]) -> str:
     money = f", ${whole.dollars:.3g}" if whole.dollars else ""
     parts.append(f"in all {short(whole.flops)} FLOPs, {whole.seconds:.2g} s{money}")
     return "; ".join(parts)
+
+
+def count_line(counts: Mapping[str, int]) -> str:
+    """What one search counted besides, by name."""
+    return ", ".join(f"{name} {times}" for name, times in sorted(counts.items()))
 
 
 def _number(value: float) -> str:

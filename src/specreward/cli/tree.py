@@ -12,7 +12,7 @@ from specreward.cli.folder import run_file
 from specreward.cli.forest import drawn
 from specreward.cli.inputs import read_strategies
 from specreward.cli.screen import notes, results, say
-from specreward.cli.table import cost_line
+from specreward.cli.table import cost_line, count_line
 from specreward.errors import InputError, nearest
 from specreward.report.archive import Archive
 from specreward.report.files import write_whole
@@ -64,7 +64,8 @@ def _draw(store: Store, rows: list[RunRow], asked: list[Problem]) -> None:
         score = "" if result.best is None else f", score {result.best.score:.3g}"
         error = f", {result.error}" if result.error else ""
         say(f"{result.problem.question}\nended   {result.ended}{score}{error}")
-        say(f"cost    {cost_line(result.usage)}\n")
+        counted = f"\ncounted {count_line(result.counts)}" if result.counts else ""
+        say(f"cost    {cost_line(result.usage)}{counted}\n")
 
 
 def _export(file: Path, runs: list[int], problem: str | None, page: Path) -> None:

@@ -23,6 +23,8 @@ from specreward.types import Completion, LanguageModel, Path, Step, Task
 
 __all__ = ["TaskPolicy"]
 
+_MOST = 65_536  # samples of one path in one call; a slip of the keyboard would fill the memory
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +56,11 @@ class TaskPolicy:
         ``until="end"`` a path that has reached the most steps stays as it is.
 
         Raises:
-            InputError: ``n`` is below 1, or a path has ended.
+            InputError: ``n`` is below 1 or above 65,536, or a path has ended.
             EngineError: The engine gives another number of completions than it was asked for.
         """
-        if n < 1:
-            raise InputError(f"n: expected at least 1 sample, got {n!r}")
+        if not 1 <= n <= _MOST:
+            raise InputError(f"n: expected from 1 to {_MOST} samples of a path, got {n!r}")
         for path in paths:
             if not path.open:
                 raise InputError(f"expected open paths to extend, got an ended one: {path.key}")

@@ -31,7 +31,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from specreward.checks import flag, number, positive, rule, whole
+from specreward.checks import flag, number, rule, whole
 from specreward.search.adaptive import Node, Tree, grow
 from specreward.search.expand import conclude
 from specreward.search.mixed_model import MixedPrior, fit
@@ -50,10 +50,10 @@ class ABMCTSM:
 
     Args:
         simulations: Nodes drawn, each one policy call and at most one reward call; at least 1.
-        mean: Expected mean of scores before any is seen.
-        mean_scale: Its standard deviation, above 0.
-        between_scale: Scale of the spread between the subtrees of siblings, above 0.
-        within_scale: Scale of the spread inside of a subtree, above 0.
+        mean: Expected mean of scores before any is seen, in [-1e6, 1e6].
+        mean_scale: Its standard deviation, in [1e-6, 1e6].
+        between_scale: Scale of the spread between the subtrees of siblings, in [1e-6, 1e6].
+        within_scale: Scale of the spread inside of a subtree, in [1e-6, 1e6].
         draft: Whether the draft policy generates as well (multi-LLM); which of the two is settled
             by the same model.
         temperature: Of the policies.
@@ -81,10 +81,10 @@ class ABMCTSM:
 
     def __post_init__(self) -> None:
         whole("ab_mcts_m simulations", self.simulations, 1)
-        number("ab_mcts_m mean", self.mean)
-        positive("ab_mcts_m mean_scale", self.mean_scale)
-        positive("ab_mcts_m between_scale", self.between_scale)
-        positive("ab_mcts_m within_scale", self.within_scale)
+        number("ab_mcts_m mean", self.mean, -1e6, 1e6)
+        number("ab_mcts_m mean_scale", self.mean_scale, 1e-6, 1e6)
+        number("ab_mcts_m between_scale", self.between_scale, 1e-6, 1e6)
+        number("ab_mcts_m within_scale", self.within_scale, 1e-6, 1e6)
         flag("ab_mcts_m draft", self.draft)
         number("ab_mcts_m temperature", self.temperature, 0)
         rule("ab_mcts_m verify", self.verify, "scored()")

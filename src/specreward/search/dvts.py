@@ -40,7 +40,7 @@ class DVTS:
     """Independent greedy trees; more kinds of answers than one beam of the same cost.
 
     Args:
-        trees: How many, at least 1.  # N / M in search-and-learn
+        trees: How many, from 1 to 4096.  # N / M in search-and-learn
         n: Children drawn for each path, at least 1.  # M, beam_width
         temperature: Of the policy.
         verify: Judges the children of all trees in one call, each family by itself.
@@ -73,7 +73,7 @@ class DVTS:
 }"""
 
     def __post_init__(self) -> None:
-        whole("dvts trees", self.trees, 1)
+        whole("dvts trees", self.trees, 1, 4096)
         whole("dvts n", self.n, 1)
         number("dvts temperature", self.temperature, 0)
         rule("dvts verify", self.verify, "scored()")

@@ -80,7 +80,7 @@ class GaussianPosterior:
     """Scores scatter around an unknown mean with an unknown variance.
 
     Args:
-        m: Expected mean before any score.
+        m: Expected mean before any score, in [-1e6, 1e6].
         kappa: Scores that this expectation is worth, above 0.
         nu: Scores that the expected variance is worth, above 0.
         tau2: Expected variance, above 0.
@@ -97,7 +97,7 @@ class GaussianPosterior:
     __cite__: ClassVar[str] = AB_MCTS
 
     def __post_init__(self) -> None:
-        number("gaussian_posterior m", self.m)
+        number("gaussian_posterior m", self.m, -1e6, 1e6)
         positive("gaussian_posterior kappa", self.kappa)
         positive("gaussian_posterior nu", self.nu)
         positive("gaussian_posterior tau2", self.tau2)

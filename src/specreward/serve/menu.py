@@ -73,7 +73,7 @@ class Menu:
             return self._served[name]
         if name.partition("(")[0].strip() in registered("strategy"):
             return self.read(name)
-        known = [*self._served, *registered("strategy")]
+        known = {*self._served, *registered("strategy")}
         error = nearest(model[:200], known, "model")
         raise Refusal(404, str(error), code="model_not_found", param="model")
 

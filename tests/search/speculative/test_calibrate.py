@@ -14,6 +14,7 @@ from specreward.search.speculative import (
     SPECS,
     Constant,
     Gated,
+    Logistic,
     SRMSteps,
     Stepwise,
     calibrate,
@@ -95,6 +96,8 @@ def test_opened_and_calibrated():
         GSI(pool_share=0.4),
     )
     assert RSD(0.2).opened() == RSD(accept=Constant(1.0))
+    with pytest.raises(InputError, match="rsd: expected a threshold to set, got accept=Logistic"):
+        RSD(accept=Logistic()).opened()
     assert RSD(0.2).opened().calibrated(0.4) == RSD(0.4)
     assert SPECS(threshold=0.9).opened() == SPECS(threshold=0.0, draft_first=True)
     assert SPECS().calibrated(0.25) == SPECS(threshold=0.25)

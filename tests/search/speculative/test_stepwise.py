@@ -450,6 +450,7 @@ def test_ratios_need_a_temperature():
     ("make", "words"),
     [
         (lambda: Chains(0), "chains width: expected"),
+        (lambda: Chains(4097), "chains width: expected"),
         (lambda: KeepBest(0), "keep_best width: expected"),
         (lambda: KeepBest(branch_by=0), "keep_best branch_by: expected"),
         (lambda: PoolGate(1.5), "pool_gate share: expected"),

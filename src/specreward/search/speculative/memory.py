@@ -62,7 +62,7 @@ class Chains:
     """Independent paths.
 
     Args:
-        width: How many paths, at least 1.
+        width: How many paths, from 1 to 4096.
 
     Raises:
         InputError: A field is out of its range.
@@ -73,7 +73,7 @@ class Chains:
     __cite__: ClassVar[str] = GSI_PAPER
 
     def __post_init__(self) -> None:
-        whole("chains width", self.width, 1)
+        whole("chains width", self.width, 1, 4096)
 
     @property
     def reads_rewards(self) -> bool:
@@ -98,7 +98,7 @@ class KeepBest:
 
     Args:
         width: Places for open and finished paths together, at least 1.
-        branch_by: How often each path is continued, at least 1.
+        branch_by: How often each path is continued, from 1 to 4096.
 
     Raises:
         InputError: A field is out of its range.
@@ -111,7 +111,7 @@ class KeepBest:
 
     def __post_init__(self) -> None:
         whole("keep_best width", self.width, 1)
-        whole("keep_best branch_by", self.branch_by, 1)
+        whole("keep_best branch_by", self.branch_by, 1, 4096)
 
     @property
     def reads_rewards(self) -> bool:

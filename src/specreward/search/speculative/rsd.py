@@ -106,7 +106,15 @@ class RSD:
         return "reward"
 
     def opened(self) -> RSD:
-        """The same with every drafted step accepted."""
+        """The same with every drafted step accepted.
+
+        Raises:
+            InputError: Another rule than a threshold accepts.
+        """
+        if self.accept is not None:
+            raise InputError(
+                f"rsd: expected a threshold to set, got accept={self.accept!r}: leave accept= out"
+            )
         return replace(self, threshold=THRESHOLD, accept=Constant(1.0))
 
     def calibrated(self, threshold: float) -> RSD:
