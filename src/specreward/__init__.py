@@ -14,6 +14,7 @@ problems in ``specreward.tasks``, engines in ``specreward.generate``, failures i
 that they come from.
 """
 
+from specreward.abilities import StepScorer
 from specreward.assemble import Engines, assemble, wire
 from specreward.cite import cite
 from specreward.embedded import EmbeddedDraft, EmbeddedPolicy, EmbeddedSRM
@@ -39,7 +40,6 @@ from specreward.types import (
     Scored,
     Siblings,
     Step,
-    StepScorer,
     Strategy,
     Task,
     Trace,

@@ -19,9 +19,7 @@ from specreward.engines import Completion, LanguageModel, Sampling, Scored, Usag
 
 __all__ = [
     "Candidate",
-    "Comparing",
     "Completion",
-    "Equating",
     "Judgement",
     "LanguageModel",
     "Models",
@@ -34,8 +32,6 @@ __all__ = [
     "Scored",
     "Siblings",
     "Step",
-    "StepLikelihood",
-    "StepScorer",
     "Strategy",
     "Task",
     "Trace",
@@ -284,15 +280,6 @@ class Task(Protocol):
         ...
 
 
-@runtime_checkable
-class Equating(Protocol):
-    """A task whose answers can be equal though their canonical texts differ; votes add them up."""
-
-    def same(self, one: str, other: str) -> bool:
-        """Whether two answers of different text are equal."""
-        ...
-
-
 class Policy(Protocol):
     """A language model on a task."""
 
@@ -319,51 +306,11 @@ class Policy(Protocol):
 
 
 @runtime_checkable
-class StepLikelihood(Protocol):
-    """A policy that also says how likely it would have written given steps."""
-
-    def tokenizer(self) -> str:
-        """Identifies the table of token ids: equal where equal ids stand for equal tokens."""
-        ...
-
-    async def likelihood(self, paths: Sequence[Path], *, temperature: float) -> list[float]:
-        """Log-probability in nats of the last step of each path given those before, ``[P]``.
-
-        Under the law of ``extend`` at this temperature, token for token: ``Step.ids`` decide, not
-        the text.
-
-        Raises:
-            InputError: The engine cannot do it, a step has no ids, or the temperature is not above
-                0.
-        """
-        ...
-
-
-@runtime_checkable
 class RewardModel(Protocol):
     """Scores paths: [0, 1], higher is better."""
 
     async def score(self, paths: Sequence[Path]) -> list[float]:
         """One score for each path, ``[P]``."""
-        ...
-
-
-@runtime_checkable
-class StepScorer(Protocol):
-    """A reward model that also scores each step of a path."""
-
-    async def steps(self, paths: Sequence[Path]) -> list[list[float]]:
-        """Scores in [0, 1], ``[P][T]``, T the depth of the path."""
-        ...
-
-
-@runtime_checkable
-class Comparing(RewardModel, Protocol):
-    """A reward model whose scores say how a path stands among those of its call, and no more."""
-
-    @property
-    def tournament(self) -> object:
-        """Who is compared with whom."""
         ...
 
 

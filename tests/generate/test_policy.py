@@ -3,10 +3,11 @@ from dataclasses import replace
 
 import pytest
 
+from specreward.abilities import StepLikelihood
 from specreward.errors import EngineError, InputError
 from specreward.generate.policy import TaskPolicy
 from specreward.testing import ScriptedLanguageModel, ToyLanguageModel, ToyTask
-from specreward.types import Completion, Path, Problem, Step, StepLikelihood
+from specreward.types import Completion, Path, Problem, Step
 
 TASK = ToyTask(depth=4)
 

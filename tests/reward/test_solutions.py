@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from specreward.abilities import StepScorer
 from specreward.batching import CoalesceSolutions
 from specreward.engines import Usage
 from specreward.errors import BudgetExhausted, EngineError, InputError, RewardError
@@ -15,7 +16,7 @@ from specreward.replay import StoredSolutions
 from specreward.reward.aggregate import Last, Mean, Minimum, Product
 from specreward.reward.solutions import Graded, Solution, SolutionModel, SolutionReward
 from specreward.store import Store
-from specreward.types import Path, Problem, RewardModel, Step, StepScorer
+from specreward.types import Path, Problem, RewardModel, Step
 
 VALUES = {"a": 0.5, "b": 0.25, "c": 0.75}
 LAST = Last()

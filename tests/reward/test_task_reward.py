@@ -3,11 +3,12 @@ import math
 
 import pytest
 
+from specreward.abilities import StepScorer
 from specreward.errors import InputError, RewardError
 from specreward.reward.aggregate import Minimum, Product
 from specreward.reward.task_reward import TaskReward
 from specreward.testing import ToyTask
-from specreward.types import Path, RewardModel, Scored, Step, StepScorer
+from specreward.types import Path, RewardModel, Scored, Step
 
 TASK = ToyTask(depth=4)
 

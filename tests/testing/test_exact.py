@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from specreward.abilities import StepLikelihood
 from specreward.errors import InputError
 from specreward.generate.policy import TaskPolicy
 from specreward.search import BestOfN
@@ -19,7 +20,7 @@ from specreward.testing import (
     law,
     total_variation,
 )
-from specreward.types import Models, Path, Problem, Step, StepLikelihood, Trace
+from specreward.types import Models, Path, Problem, Step, Trace
 
 ROOT = Path(Problem("p", "?"))
 TABLE = {(): {"a": 0.6, "b": 0.4}, ("a",): {"c": 0.7, "d": 0.3}, ("b",): {"c": 0.2, "d": 0.8}}

@@ -21,22 +21,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
+from specreward.abilities import Comparing
 from specreward.checks import number, rule, whole
 from specreward.errors import InputError
 from specreward.search.expand import candidates, conclude, judge
 from specreward.search.pick import Highest, Pick
 from specreward.search.stopping import Drawn, Never, Stopping, add, rounds
-from specreward.types import (
-    Candidate,
-    Comparing,
-    Judgement,
-    Models,
-    Path,
-    Problem,
-    Result,
-    Siblings,
-    Verifier,
-)
+from specreward.types import Candidate, Judgement, Models, Path, Problem, Result, Siblings, Verifier
 from specreward.verify.families import wording
 from specreward.verify.scored import RewardScores
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from specreward.types import Equating, Path, Task
+from specreward.abilities import Equating
+from specreward.types import Path, Task
 
 __all__ = ["unified", "votes"]
 

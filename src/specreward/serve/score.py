@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
 
+from specreward.abilities import StepScorer
 from specreward.errors import BudgetExhausted, InputError, SpecRewardError
 from specreward.ledger import Ledger
 from specreward.reward.solutions import SolutionReward
@@ -31,7 +32,7 @@ from specreward.serve.replies import ErrorReply, ScoreReply, ScoreRow, usage_rep
 from specreward.serve.schemas import ScoreRequest, SolutionBody
 from specreward.serve.searches import Searches
 from specreward.serve.service import Service
-from specreward.types import Completion, Path, Problem, RewardModel, Step, StepScorer, Task
+from specreward.types import Completion, Path, Problem, RewardModel, Step, Task
 
 __all__ = ["REWARD", "score_router"]
 

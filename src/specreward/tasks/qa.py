@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
+from specreward.abilities import Equating
 from specreward.errors import InputError
 from specreward.tasks.checkers import Checker, Exact, PythonFile
 from specreward.tasks.forms import Form, StepByStep, Worked
 from specreward.tasks.questions import Questions
 from specreward.tasks.records import own, short, text_in
-from specreward.types import Equating, Problem
+from specreward.types import Problem
 
 __all__ = ["QA"]
 

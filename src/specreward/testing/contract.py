@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from specreward.abilities import StepLikelihood
 from specreward.errors import BudgetExhausted
 from specreward.testing.rewards import NoisyReward, OracleReward
 from specreward.testing.toy_models import ToyLanguageModel, ToyPolicy
 from specreward.testing.toy_task import ToyTask
-from specreward.types import Models, Path, Policy, Problem, Result, StepLikelihood, Strategy, Trace
+from specreward.types import Models, Path, Policy, Problem, Result, Strategy, Trace
 
 __all__ = ["CappedPolicy", "RecordedPolicy", "check_strategy", "toy_models"]
 

@@ -4,13 +4,14 @@ import re
 
 import pytest
 
+from specreward.abilities import StepScorer
 from specreward.engines import ChatPrompt, Completion, Scored
 from specreward.errors import EngineError, InputError, RewardError
 from specreward.reward.aggregate import Last, Mean
 from specreward.reward.judges import RPRM, Critiques, Direct, GenRM, Votes
 from specreward.spec import name_of, parse
 from specreward.testing import KnownJudge
-from specreward.types import RewardModel, StepScorer
+from specreward.types import RewardModel
 
 from .court import BAD, FAIR, GOOD, POOR, QUALITY, path, scores, wired
 

@@ -63,16 +63,8 @@ class OpenGate:
     """No gate: the target writes only where no drafted step could be taken."""
 
     __cite__: ClassVar[str] = GSI_PAPER
-
-    @property
-    def reads_rewards(self) -> bool:
-        """No."""
-        return False
-
-    @property
-    def reads_prefix(self) -> bool:
-        """No."""
-        return False
+    reads_rewards: ClassVar[bool] = False
+    reads_prefix: ClassVar[bool] = False
 
     def draft_writes(self, reward: float | None) -> bool:
         """Always."""
@@ -99,19 +91,11 @@ class CandidateGate:
     threshold: float = field(default=0.5, kw_only=False)
 
     __cite__: ClassVar[str] = GSI_PAPER
+    reads_rewards: ClassVar[bool] = True
+    reads_prefix: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         number("candidate_gate threshold", self.threshold)
-
-    @property
-    def reads_rewards(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def reads_prefix(self) -> bool:
-        """No."""
-        return False
 
     def draft_writes(self, reward: float | None) -> bool:
         """Always."""
@@ -137,19 +121,11 @@ class RewardGate:
     accept: Acceptance = field(default=StepAt(), kw_only=False)
 
     __cite__: ClassVar[str] = RSD_PAPER
+    reads_rewards: ClassVar[bool] = True
+    reads_prefix: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         rule("reward_gate accept", self.accept, "step_at(0.7)")
-
-    @property
-    def reads_rewards(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def reads_prefix(self) -> bool:
-        """No."""
-        return False
 
     def draft_writes(self, reward: float | None) -> bool:
         """Always."""
@@ -179,20 +155,12 @@ class PrefixGate:
     draft_first: bool = False
 
     __cite__: ClassVar[str] = SPECS_PAPER
+    reads_rewards: ClassVar[bool] = True
+    reads_prefix: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         number("prefix_gate threshold", self.threshold, 0, 1)
         flag("prefix_gate draft_first", self.draft_first)
-
-    @property
-    def reads_rewards(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def reads_prefix(self) -> bool:
-        """Yes."""
-        return True
 
     def draft_writes(self, reward: float | None) -> bool:
         """By the reward of the last step."""
@@ -221,20 +189,12 @@ class PoolGate:
     mass: float = 0.0
 
     __cite__: ClassVar[str] = GSI_PAPER
+    reads_rewards: ClassVar[bool] = True
+    reads_prefix: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         number("pool_gate share", self.share, 0, 1)
         number("pool_gate mass", self.mass, 0)
-
-    @property
-    def reads_rewards(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
-    def reads_prefix(self) -> bool:
-        """No."""
-        return False
 
     def draft_writes(self, reward: float | None) -> bool:
         """Always."""

@@ -71,14 +71,10 @@ class Chains:
     width: int = field(default=1, kw_only=False)
 
     __cite__: ClassVar[str] = GSI_PAPER
+    reads_rewards: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         whole("chains width", self.width, 1, 4096)
-
-    @property
-    def reads_rewards(self) -> bool:
-        """No."""
-        return False
 
     def branch(self, lines: Sequence[Line]) -> list[Line]:
         """``width`` at the root, then each once."""
@@ -108,15 +104,11 @@ class KeepBest:
     branch_by: int = 2
 
     __cite__: ClassVar[str] = OVM
+    reads_rewards: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         whole("keep_best width", self.width, 1)
         whole("keep_best branch_by", self.branch_by, 1, 4096)
-
-    @property
-    def reads_rewards(self) -> bool:
-        """Yes."""
-        return True
 
     def branch(self, lines: Sequence[Line]) -> list[Line]:
         """Each ``branch_by`` times."""

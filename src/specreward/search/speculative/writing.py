@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from math import inf, nan
 from typing import final
 
+from specreward.abilities import StepLikelihood
 from specreward.checks import part, whole
 from specreward.errors import EngineError, InputError
 from specreward.search.speculative.pool import Pool
 from specreward.search.speculative.selectors import InProportion, Selector
 from specreward.search.speculative.weights import ByReward, Weight
-from specreward.types import Models, Path, Policy, StepLikelihood
+from specreward.types import Models, Path, Policy
 from specreward.verify.rewards import rewards
 
 __all__ = ["SPAN", "Block", "check_roles", "draw", "fill"]
