@@ -11,6 +11,7 @@ from specreward.errors import InputError
 from specreward.report.tree import tree
 from specreward.search.speculative import (
     RSD,
+    CandidateGate,
     Clipped,
     Constant,
     Logistic,
@@ -284,3 +285,10 @@ def test_acceptance_never_falls_and_is_a_probability():
         assert 0 <= found[0] <= found[-1] <= 1
     with pytest.raises(InputError, match="slope: expected"):
         Logistic(slope=0.0)
+
+
+def test_a_gate_on_the_step_taken_has_an_unweighted_step_scored():
+    """Without a ratio the tilted reward is the reward: the same law as RSD's step function."""
+    bare = Block(1, weight=None)
+    parts = Stepwise(draft=bare, target=bare, gate=CandidateGate(0.7), temperature=1.0)
+    assert row_of(parts, one_step()) == pytest.approx([0.20, 0.10, 0.36, 0.34], abs=1e-12)
