@@ -436,24 +436,23 @@ def test_a_row_far_down_is_reached_by_keyboard(browser, server):
     assert browser.run("return document.querySelector('.row.active').classList.contains('chosen')")
 
 
-def test_what_is_looked_at_stays_in_place_when_steps_are_hidden(browser, server):
+@pytest.mark.parametrize("above", range(4))
+def test_what_is_looked_at_stays_in_place_when_steps_are_hidden(browser, server, above):
+    """Whatever row is the first in sight: one row in four is hidden."""
     go_to(browser, server, "large")
     browser.click(".tools button", "Expand all")
-    browser.run(f"{TREE}.scrollTop = 5000 * 30")
-    top = (
+    browser.run(f"{TREE}.scrollTop = (5000 + {above}) * 30")
+    place = (
         f"const top = {TREE}.getBoundingClientRect().top + 30;"
-        "const row = [...document.querySelectorAll('.space .row:not(.pruned)')].filter((one) =>"
-        "one.getBoundingClientRect().bottom > top).sort((a, b) =>"
-        "a.getBoundingClientRect().top - b.getBoundingClientRect().top)[0];"
-        "return [row.querySelector('.text').textContent, row.getBoundingClientRect().top - top]"
+        "const found = [...document.querySelectorAll('.space .row:not(.pruned)')].map((row) =>"
+        "[row.querySelector('.text').textContent, row.getBoundingClientRect().top - top]);"
     )
-    browser.wait(f"{top}[0] !== null && {TREE}.scrollTop > 100000")
-    text, place = browser.run(top)
+    first = "found.filter(([, at]) => at >= 0 && at < 60).sort((a, b) => a[1] - b[1])[0]"
+    text, at = browser.wait(f"{place} return {first}")
     browser.keys("p")
     assert browser.run(COUNT) == "7500 of 10000 steps shown"
-    after, now = browser.run(top)
-    assert after == text
-    assert abs(now - place) <= 30
+    [now] = browser.wait(f"{place} return found.filter(([one]) => one === arguments[0])", text)
+    assert now == [text, at]
 
 
 # ------------------------------------------------------------------ exported

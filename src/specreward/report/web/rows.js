@@ -38,7 +38,6 @@ class TreeRows {
   /** Draw after a change of the model; what the user looks at keeps its place. */
   refresh() {
     const { model, tree } = this;
-    const [anchor, offset] = this.anchor ?? [null, 0];
     this.columns = COLUMNS.filter((name) => model.nodes.some((node) => name in node.details));
     this.columns = this.columns.slice(0, 3);
     this.element.style.setProperty("--columns", this.columns.length + 2);
@@ -52,10 +51,21 @@ class TreeRows {
     if (this.active !== null && !model.rowOf.has(this.active)) this.activate(this.above());
     this.space.style.height = `${model.visible.length * ROW}px`;
     this.none.textContent = this.model.visible.length ? "" : this.emptiness();
-    const row = anchor === null ? undefined : model.rowOf.get(anchor);
-    if (row !== undefined) tree.scrollTop = row * ROW - offset;
+    this.keepPlace();
     for (const slot of this.slots) slot.number = null;
     this.render();
+  }
+
+  /** The first row in sight that is still shown stays where it was. */
+  keepPlace() {
+    if (this.anchor === undefined) return;
+    const { rows, first, scrolled } = this.anchor;
+    for (let was = first; was < rows.length; was += 1) {
+      const row = this.model.rowOf.get(rows[was]);
+      if (row === undefined) continue;
+      this.tree.scrollTop = scrolled + (row - was) * ROW;
+      return;
+    }
   }
 
   emptiness() {
@@ -90,8 +100,8 @@ class TreeRows {
       slot.number = number;
       slot.at = at;
     }
-    const top = model.visible[Math.floor(tree.scrollTop / ROW)];
-    this.anchor = top === undefined ? null : [top, model.rowOf.get(top) * ROW - tree.scrollTop];
+    const scrolled = tree.scrollTop;
+    this.anchor = { rows: model.visible, first: Math.floor(scrolled / ROW), scrolled };
     this.point();
   }
 
