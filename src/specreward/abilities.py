@@ -4,6 +4,7 @@
     Comparing        a reward model that compares the paths of one call, and no more
     StepLikelihood   a policy that says how likely it would have written given steps
     Equating         a task that knows of answers which are equal in other words
+    Reaching         a task that knows whether a right answer can still be reached
 
 What every role must do is in ``types.py``.
 """
@@ -15,7 +16,7 @@ from typing import Protocol, runtime_checkable
 
 from specreward.types import Path, RewardModel
 
-__all__ = ["Comparing", "Equating", "StepLikelihood", "StepScorer"]
+__all__ = ["Comparing", "Equating", "Reaching", "StepLikelihood", "StepScorer"]
 
 
 @runtime_checkable
@@ -64,4 +65,17 @@ class Equating(Protocol):
 
     def same(self, one: str, other: str) -> bool:
         """Whether two answers of different text are equal."""
+        ...
+
+
+@runtime_checkable
+class Reaching(Protocol):
+    """A task that knows whether a right answer can still be reached: its steps' exact labels."""
+
+    def reachable(self, path: Path) -> bool:
+        """Whether steps that are left could lead from the end of a path to a right answer.
+
+        Within the task's limit of steps; of a finished path, whether it is right; of a dead one,
+        False. The bare problem can be asked as well.
+        """
         ...

@@ -1,0 +1,131 @@
+"""What a loss sees: solutions side by side, and the outputs of a network at steps of them.
+
+    data -> objective.examples -> [Example] -> network.encode -> Batch -> network -> outputs [M, H]
+                                                                  objective.loss(outputs, marks)
+
+An example is what must be in one batch for a loss to make sense: one solution; siblings, which are
+compared; a chosen and a rejected solution. A mark is a step at which the network is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from specreward.label.labelled import Labelled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+__all__ = ["Batch", "Example", "Marks", "Network", "Objective"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Solutions that a loss needs side by side.
+
+    Args:
+        solutions: At least one.
+        places: For each solution the steps (from 0) at which the network is read, ascending.
+    """
+
+    solutions: tuple[Labelled, ...]
+    places: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Where the M outputs of a batch stand, by example, solution and step, in ascending order.
+
+    Args:
+        example: ``[M]`` number of the example in the batch.
+        solution: ``[M]`` number of the solution in the batch, over all examples.
+        step: ``[M]`` place of the step in its solution.
+        last: ``[M]`` bool: the solution's last step.
+        label: ``[M]`` the step's label; NaN where there is none.
+        outcome: ``[M]`` the solution's outcome; NaN where nobody knows.
+    """
+
+    example: Tensor
+    solution: Tensor
+    step: Tensor
+    last: Tensor
+    label: Tensor
+    outcome: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What goes through a network at once.
+
+    Args:
+        inputs: What ``network(**inputs)`` takes; tensors.
+        marks: Where its outputs stand.
+        tokens: Tokens that are read, padding left out.
+    """
+
+    inputs: Mapping[str, Tensor]
+    marks: Marks
+    tokens: int
+
+
+class Network(Protocol):
+    """A ``torch.nn.Module`` that reads solutions; made by a registered object's ``build()``.
+
+    ``network(**batch.inputs)`` gives ``[M, H]``: H outputs (logits as a rule; H is 1 for most) at
+    each mark, in the order of ``batch.marks``.
+    """
+
+    def encode(self, examples: Sequence[Example]) -> Batch:
+        """Tokens and marks of a batch.
+
+        Raises:
+            InputError: A text cannot be read: a word is unknown, it is too long.
+        """
+        ...
+
+    def save(self, folder: Path) -> Mapping[str, Any]:
+        """Write the weights and all that reading them needs; returns entries for ``model.json``."""
+        ...
+
+
+class Objective(Protocol):
+    """A loss with its way of making examples; a frozen dataclass, one file each.
+
+    ``watch`` names the held-out number that tells when to stop, ``higher`` whether more is better.
+    """
+
+    @property
+    def watch(self) -> str:
+        """Name of a number of ``measure``."""
+        ...
+
+    @property
+    def higher(self) -> bool:
+        """Whether a larger one is better."""
+        ...
+
+    def examples(self, data: Sequence[Labelled]) -> list[Example]:
+        """Examples in the order of the data.
+
+        Raises:
+            InputError: The data cannot serve: labels are missing or of a kind that does not fit.
+        """
+        ...
+
+    def loss(self, outputs: Tensor, marks: Marks, step: int) -> Tensor:
+        """A number to go down.
+
+        Args:
+            outputs: ``[M, H]``, of a network.
+            marks: Where they stand.
+            step: Of the optimiser, from 0.
+        """
+        ...
+
+    def measure(self, outputs: Tensor, marks: Marks) -> dict[str, float]:
+        """Held-out numbers by name, of all held-out examples together."""
+        ...

@@ -1,0 +1,1 @@
+"""What a reward model is trained for, one loss one file."""
