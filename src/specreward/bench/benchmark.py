@@ -56,7 +56,7 @@ class Judged:
     Args:
         item: The row.
         scores: One for each answer, ``[A]``; higher is better.
-        steps: One for each step of each answer, ``[A][T]``; empty where the benchmark asks for none.
+        steps: One for each step of each answer, ``[A][T]``; empty where none are asked for.
     """
 
     item: Item
