@@ -225,6 +225,22 @@ def test_three_e_adds_chain_of_thought_and_another_domain(call, tmp_path):
     assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 18
 
 
+def test_a_reward_model_tuned_for_the_other_domain_has_its_row(call, tmp_path):
+    base = ["compare", "game24", "-s", "greedy()", "--limit", 3, "--three-e", "--extend-to", "tune"]
+    done = call(*base, "-o", tmp_path / "a", "--reward-there", "embedded_srm('game24')")
+    assert done.exit_code == 0, done.stderr
+    assert "gain by tuning, points" in done.stdout
+    assert "gain by tuning" in (tmp_path / "a" / "report.html").read_text()
+    summary = json.loads((tmp_path / "a" / "summary.json").read_text())
+    greedy = summary["three_e"][0]["extensibility"]
+    assert (greedy["tuned"], greedy["tuning"]) == (greedy["accuracy"], 0)  # the same model
+    with Store(tmp_path / "a" / "run.db") as store:
+        assert sum("tuned" in row.strategy for row in store.runs()) == 2
+    other = call(*base, "-o", tmp_path / "b", "--reward-there", "embedded_srm('none')")
+    assert "no embedded models for the task 'none'" in other.stderr
+    assert call(*base, "-o", tmp_path / "a").exit_code == 2  # another command
+
+
 def test_a_folder_with_the_name_of_a_split_is_not_mistaken_for_it(call, tmp_path, monkeypatch):
     (tmp_path / "test").mkdir()
     (tmp_path / "tune").mkdir()
@@ -283,6 +299,7 @@ def refusal(call, tmp_path, *more):
         (["--limit", "0"], "at least 1"),
         (["--problems", "nowhere.jsonl"], "nothing there"),
         (["--extend-to", "tune"], "--three-e"),
+        (["--three-e", "--reward-there", "embedded_srm('game24')"], "--extend-to"),
         (["--prices", "nowhere.json"], "cannot be read"),
     ],
 )

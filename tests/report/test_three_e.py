@@ -62,6 +62,16 @@ def test_extensibility_is_against_home_and_against_chain_of_thought_there():
     assert (dear.extensibility.difference, dear.extensibility.gain) == (-0.25, 0.5)
     assert (cheap.extensibility.difference, cheap.extensibility.gain) == (0.25, 1)
     assert criteria()[0].extensibility is None
+    assert dear.extensibility.tuning is None
+
+
+def test_tuning_is_against_the_same_strategy_with_the_reward_model_of_home():
+    specs = ("dear", "cot()", "cheap", "same cost")
+    plain = [arms.arm(spec, [True, False, False, False], {}) for spec in specs]
+    tuned = [arms.arm(spec, [True] * i + [False] * (4 - i), {}) for i, spec in enumerate(specs)]
+    found = criteria(domain="elsewhere", extended=plain, tuned=tuned)
+    assert [one.extensibility.tuned for one in found] == [0, 0.25, 0.5, 0.75]
+    assert [one.extensibility.tuning for one in found] == [-0.25, 0, 0.25, 0.5]
 
 
 def test_the_base_must_be_among_the_strategies():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -27,6 +28,7 @@ from specreward.cli.options import (
     PriceFile,
     ProblemFile,
     RewardText,
+    RewardThere,
     Seed,
     SourceName,
     Split,
@@ -66,6 +68,7 @@ def compare(
     budget: BudgetText = None,
     criteria: Criteria = False,
     extend_to: ExtendTo = None,
+    reward_there: RewardThere = None,
     concurrency: Concurrency = 64,
     models: SourceName = EMBEDDED,
     policy: PolicyText = None,
@@ -75,8 +78,7 @@ def compare(
     prices: PriceFile = None,
 ) -> None:
     """Compare strategies; started again with the same command, it goes on where it was stopped."""
-    if extend_to is not None and not criteria:
-        raise InputError("--extend-to is for the 3E criteria: give --three-e too")
+    _check_extension(criteria, extend_to, reward_there)
     kind = parse(task, "task")
     chosen = ModelChoice(models=models, policy=policy, reward=reward, judge=judge, draft=draft)
     plan = Plan(
@@ -87,19 +89,29 @@ def compare(
         if problems is None
         else from_file(kind, problems, limit, chosen),
         abroad=None if extend_to is None else elsewhere(kind, extend_to, limit, seed, chosen),
+        tuned=None
+        if extend_to is None or reward_there is None
+        else elsewhere(kind, extend_to, limit, seed, replace(chosen, reward=reward_there)),
         seed=seed,
         criteria=criteria,
     )
     bind(output, plan.as_json())
     try:
-        home, abroad = _run(plan, output / RUN, concurrency)
+        home, abroad, tuned = _run(plan, output / RUN, concurrency)
     except KeyboardInterrupt:
         again = shlex.join(["specreward", *sys.argv[1:]])
         notes().print(f"interrupted, state saved in {output / RUN}; go on: {again}", markup=False)
         raise typer.Exit(INTERRUPTED) from None
-    _report(plan, home, abroad, output)
-    if _complaints([*home, *abroad]):
+    _report(plan, home, abroad, tuned, output)
+    if _complaints([*home, *abroad, *tuned]):
         raise typer.Exit(1)
+
+
+def _check_extension(criteria: bool, extend_to: str | None, reward_there: str | None) -> None:
+    if extend_to is not None and not criteria:
+        raise InputError("--extend-to is for the 3E criteria: give --three-e too")
+    if reward_there is not None and extend_to is None:
+        raise InputError("--reward-there is for another domain: give --extend-to too")
 
 
 def _with_base(
@@ -111,11 +123,11 @@ def _with_base(
     return strategies
 
 
-def _run(plan: Plan, file: Path, concurrency: int) -> tuple[list[Arm], list[Arm]]:
-    """The arms at home and, where it was asked for, abroad."""
+def _run(plan: Plan, file: Path, concurrency: int) -> tuple[list[Arm], list[Arm], list[Arm]]:
+    """The arms at home and, where it was asked for, abroad, there also with a tuned reward."""
     arms: list[list[Arm]] = []
     with Store(file) as store:
-        for place in (plan.home, plan.abroad):
+        for place in (plan.home, plan.abroad, plan.tuned):
             if place is None:
                 arms.append([])
                 continue
@@ -128,15 +140,19 @@ def _run(plan: Plan, file: Path, concurrency: int) -> tuple[list[Arm], list[Arm]
                 concurrency=concurrency,
             )
             apart = "" if place is plan.home else place.name
+            if place is plan.tuned:
+                apart += ", tuned"
             arms.append(comparison.arms(plan.strategies, place.problems, apart))
-    home, abroad = arms
-    return home, abroad
+    home, abroad, tuned = arms
+    return home, abroad, tuned
 
 
-def _report(plan: Plan, home: Sequence[Arm], abroad: Sequence[Arm], folder: Path) -> None:
+def _report(
+    plan: Plan, home: Sequence[Arm], abroad: Sequence[Arm], tuned: Sequence[Arm], folder: Path
+) -> None:
     """Tables on the screen, and the three files."""
     found = rows(home, plan.seed)
-    criteria = _criteria(plan, found, abroad)
+    criteria = _criteria(plan, found, abroad, tuned)
     task = name_of(plan.home.task)
     about: dict[str, object] = {
         "problems": plan.home.source,
@@ -156,11 +172,13 @@ def _report(plan: Plan, home: Sequence[Arm], abroad: Sequence[Arm], folder: Path
     notes().print(f"written to {folder}: summary.json results.jsonl report.html", markup=False)
 
 
-def _criteria(plan: Plan, found: Sequence[Row], abroad: Sequence[Arm]) -> list[Found]:
+def _criteria(
+    plan: Plan, found: Sequence[Row], abroad: Sequence[Arm], tuned: Sequence[Arm]
+) -> list[Found]:
     if not plan.criteria:
         return []
     name = plan.abroad.name if plan.abroad else ""
-    return three_e(found, BASE, domain=name, extended=abroad)
+    return three_e(found, BASE, domain=name, extended=abroad, tuned=tuned)
 
 
 def _complaints(arms: Sequence[Arm]) -> bool:

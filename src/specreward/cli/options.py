@@ -21,6 +21,7 @@ __all__ = [
     "PriceFile",
     "ProblemFile",
     "RewardText",
+    "RewardThere",
     "Seed",
     "SourceName",
     "Split",
@@ -76,4 +77,8 @@ Criteria = Annotated[
 ]
 ExtendTo = Annotated[
     str | None, typer.Option(help="With --three-e: another domain; a split, a file or a task.")
+]
+RewardThere = Annotated[
+    str | None,
+    typer.Option(help="A reward model tuned for the domain of --extend-to, as --reward."),
 ]

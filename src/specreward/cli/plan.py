@@ -70,6 +70,7 @@ class Plan:
     Args:
         home: The problems.
         abroad: Those of another domain, for extensibility.
+        tuned: The same with a reward model tuned for them.
         strategies: Names and objects; the first is the reference.
         seed: Root of all draws.
         budget: Caps for each problem and strategy.
@@ -79,6 +80,7 @@ class Plan:
 
     home: Domain
     abroad: Domain | None
+    tuned: Domain | None
     strategies: Sequence[tuple[str, Strategy]]
     seed: int
     budget: Budget | None
@@ -95,13 +97,14 @@ class Plan:
             "problems": self.home.as_json(),
             "criteria": self.criteria,
             "extend_to": None if self.abroad is None else self.abroad.as_json(),
+            **({} if self.tuned is None else {"reward_there": self.tuned.as_json()}),
             "prices": {name: asdict(price) for name, price in self._prices()},
         }
 
     def _prices(self) -> list[tuple[str, Price]]:
         """Those of the models in use that have one."""
         table = Prices.packaged() if self.prices is None else self.prices
-        places = [place for place in (self.home, self.abroad) if place is not None]
+        places = [place for place in (self.home, self.abroad, self.tuned) if place is not None]
         names = dict.fromkeys([name for place in places for name in place.engines.names])
         found = [(name, table.find(name)) for name in names]
         return [(name, price) for name, price in found if price is not None]

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from specreward.report.chart import short
 from specreward.report.rows import Row
-from specreward.report.three_e import Criteria
+from specreward.report.three_e import Criteria, Extended
 from specreward.stats import Interval
 from specreward.types import Usage
 
@@ -109,6 +109,17 @@ def _extensibility(criteria: Sequence[Criteria]) -> list[tuple[str, list[str]]]:
         (f"on {found[0].domain}", [f"[bold]{own.accuracy:.1%}[/]" for own in found]),
         ("  against home, points", [f"{100 * own.difference:+.1f}" for own in found]),
         ("  gain over CoT there", [f"{100 * own.gain:+.1f}" for own in found]),
+        *_tuning(found),
+    ]
+
+
+def _tuning(found: Sequence[Extended]) -> list[tuple[str, list[str]]]:
+    if found[0].tuning is None:
+        return []
+    gains = ["–" if own.tuning is None else f"{100 * own.tuning:+.1f}" for own in found]
+    return [
+        ("  tuned reward there", [f"[bold]{_maybe(own.tuned, '.1%')}[/]" for own in found]),
+        ("  gain by tuning, points", gains),
     ]
 
 

@@ -165,6 +165,7 @@ def _three_e(criteria: Sequence[Criteria]) -> str:
     extended = criteria[0].extensibility
     if extended is not None:
         head += [f"on {escape(extended.domain)}", "against home", "gain over CoT there"]
+        head += [] if extended.tuned is None else ["tuned reward there", "gain by tuning"]
     lines = []
     for i, item in enumerate(criteria):
         cells = [_named(i, item.spec), f"{item.accuracy:.1%}"]
@@ -176,6 +177,8 @@ def _three_e(criteria: Sequence[Criteria]) -> str:
             own = item.extensibility
             cells += [f"{own.accuracy:.1%}", f"{100 * own.difference:+.1f}"]
             cells.append(f"{100 * own.gain:+.1f}")
+            if own.tuned is not None and own.tuning is not None:
+                cells += [f"{own.tuned:.1%}", f"{100 * own.tuning:+.1f}"]
         lines.append(cells)
     return (
         "<h2>Effectiveness, efficiency, extensibility</h2><p class='note'>Relative cost: FLOPs "

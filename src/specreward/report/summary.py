@@ -121,6 +121,8 @@ def _criteria(item: Criteria) -> dict[str, object]:
             "accuracy": extended.accuracy,
             "difference": extended.difference,
             "gain": extended.gain,
+            "tuned": extended.tuned,
+            "tuning": extended.tuning,
         },
     }
 

@@ -11,6 +11,7 @@ Cost-Effectively", arXiv 2506.00396, names the criteria; it prints no formulas. 
                      no more cost
     extensibility    difference = Acc on another domain, models not tuned for it, - Acc at home
                      gain = Acc on that domain - Acc_CoT on that domain
+                     tuning = Acc there with a reward model tuned for it (SRM+) - Acc there
 
 Chain of thought by the same policy is the base. Where an engine does not know its size, so that
 nothing has FLOPs, tokens of all roles are the cost. A marginal gain has no meaning at the cost
@@ -39,6 +40,7 @@ class Extended:
         accuracy: Share answered right there.
         difference: ``accuracy`` minus the accuracy at home.
         gain: ``accuracy`` minus that of chain of thought there.
+        tuned: Share answered right with a reward model tuned for the domain; None without one.
     """
 
     domain: str
@@ -46,6 +48,12 @@ class Extended:
     accuracy: float
     difference: float
     gain: float
+    tuned: float | None = None
+
+    @property
+    def tuning(self) -> float | None:
+        """What the tuned reward model adds to the accuracy there."""
+        return None if self.tuned is None else self.tuned - self.accuracy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +92,12 @@ class Criteria:
 
 
 def three_e(
-    found: Sequence[Row], base: str, *, domain: str = "", extended: Sequence[Arm] = ()
+    found: Sequence[Row],
+    base: str,
+    *,
+    domain: str = "",
+    extended: Sequence[Arm] = (),
+    tuned: Sequence[Arm] = (),
 ) -> list[Criteria]:
     """The criteria of each row, in order.
 
@@ -93,6 +106,7 @@ def three_e(
         base: Spec of the row that is chain of thought.
         domain: Name of the other domain, where there is one.
         extended: The same strategies in the same order on the other domain.
+        tuned: The same there with a reward model tuned for it.
 
     Raises:
         InputError: No row is the base.
@@ -116,7 +130,9 @@ def three_e(
             relative_cost=costs[i] / costs[at] if costs[at] else None,
             marginal_gain=_marginal(scores[i] - scores[at], costs[i], costs[at]),
             pareto=on_front(i, scores, costs),
-            extensibility=_extended(domain, extended, i, at, scores[i]) if extended else None,
+            extensibility=_extended(domain, extended, tuned, i, at, scores[i])
+            if extended
+            else None,
         )
         for i, row in enumerate(found)
     ]
@@ -140,12 +156,19 @@ def on_front(i: int, scores: Sequence[float], costs: Sequence[float]) -> bool:
     )
 
 
-def _extended(domain: str, arms: Sequence[Arm], i: int, base: int, home: float) -> Extended:
-    shares = [sum([one.correct for one in arm.outcomes]) / len(arm.outcomes) for arm in arms]
+def _extended(
+    domain: str, arms: Sequence[Arm], tuned: Sequence[Arm], i: int, base: int, home: float
+) -> Extended:
+    shares = [_share(arm) for arm in arms]
     return Extended(
         domain=domain,
         n=len(arms[i].outcomes),
         accuracy=shares[i],
         difference=shares[i] - home,
         gain=shares[i] - shares[base],
+        tuned=_share(tuned[i]) if tuned else None,
     )
+
+
+def _share(arm: Arm) -> float:
+    return sum([one.correct for one in arm.outcomes]) / len(arm.outcomes)

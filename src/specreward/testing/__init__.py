@@ -3,6 +3,7 @@
 check_strategy(MyStrategy(width=3))     # AssertionError with the reason, or nothing
 """
 
+from specreward.testing.chains import ChainPolicy, RunningSum
 from specreward.testing.contract import CappedPolicy, RecordedPolicy, check_strategy, toy_models
 from specreward.testing.exact import (
     ExactPolicy,
@@ -19,6 +20,7 @@ from specreward.testing.toy_task import ToyTask
 
 __all__ = [
     "CappedPolicy",
+    "ChainPolicy",
     "ExactPolicy",
     "ExactReward",
     "ExactTask",
@@ -26,6 +28,7 @@ __all__ = [
     "NoisyReward",
     "OracleReward",
     "RecordedPolicy",
+    "RunningSum",
     "ScriptedLanguageModel",
     "ScriptedPolicy",
     "ScriptedReward",

@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["AutoClass", "Weights", "body", "check_settings", "load"]
+__all__ = [
+    "AutoClass",
+    "Weights",
+    "body",
+    "check_settings",
+    "context_of",
+    "load",
+    "place_of",
+    "quiet",
+    "refusal",
+]
 
 AutoClass = Literal[
     "AutoModel",
@@ -189,7 +199,7 @@ def _load(
             "models on transformers need torch and transformers: "
             "pip install 'specreward[transformers]'"
         ) from error
-    source, revision = _place(name)
+    source, revision = place_of(name)
     place = _device(device)
     shared = {"revision": revision, "trust_remote_code": trust_remote_code}
     settings: dict[str, Any] = {"dtype": _dtype(dtype)}
@@ -201,14 +211,14 @@ def _load(
         settings["device_map"] = {"": str(place)}
     part = "AutoTokenizer"
     try:
-        with _quiet():
+        with quiet():
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, **shared)
             part = kind
             model, report = getattr(transformers, kind).from_pretrained(
                 source, output_loading_info=True, **shared, **settings
             )
     except Exception as error:  # of many libraries, for many reasons
-        raise _refusal(name, part, error) from error
+        raise refusal(name, part, error) from error
     _check_whole(name, kind, report)
     commit = None if Path(source).is_dir() else str(model.config._commit_hash or revision)
     return Weights(
@@ -216,7 +226,7 @@ def _load(
         tokenizer=tokenizer,
         name=_name(source, commit, str(model.dtype).removeprefix("torch."), quantisation),
         device=place,
-        context=_context(model.config),
+        context=context_of(model.config),
         parameters=_parameters(model),
         source=source,
         revision=commit,
@@ -224,7 +234,7 @@ def _load(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the progress bars of transformers, and its tables of what a checkpoint lacks."""
     from transformers.utils import logging
 
@@ -239,8 +249,12 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _place(name: str) -> tuple[str, str | None]:
-    """Folder or name on the hub, and revision."""
+def place_of(name: str) -> tuple[str, str | None]:
+    """Folder or name on the hub, and revision.
+
+    Raises:
+        InputError: It is neither.
+    """
     if name and Path(name).expanduser().is_dir():
         return str(Path(name).expanduser()), None
     source, _, revision = name.partition("@")
@@ -286,7 +300,7 @@ def _dtype(dtype: str) -> torch.dtype | str:
     return found
 
 
-def _refusal(name: str, part: str, error: Exception) -> InputError:
+def refusal(name: str, part: str, error: Exception) -> InputError:
     """One line about a model that cannot be loaded, and what to do."""
     first = str(error).strip().partition("\n")[0][:300].rstrip(" :.")
     if "trust_remote_code" in str(error):
@@ -296,7 +310,7 @@ def _refusal(name: str, part: str, error: Exception) -> InputError:
         )
     if isinstance(error, ImportError):
         return InputError(f"model {name!r} needs another library: {first}")
-    if not Path(_place(name)[0]).is_dir() and isinstance(error, OSError):
+    if not Path(place_of(name)[0]).is_dir() and isinstance(error, OSError):
         return InputError(
             f"model {name!r} is no folder, and not to be had from the hub: {first} (check name, "
             "revision and network; models with a gate need a token: hf auth login)"
@@ -319,7 +333,8 @@ def _check_whole(name: str, kind: str, report: dict[str, Any]) -> None:
         )
 
 
-def _context(config: PreTrainedConfig) -> int | None:
+def context_of(config: PreTrainedConfig) -> int | None:
+    """Most tokens that a model reads; None where its configuration does not say."""
     settings = config.get_text_config().to_dict()
     found = [settings[key] for key in _CONTEXT if isinstance(settings.get(key), int)]
     return found[0] if found else None
