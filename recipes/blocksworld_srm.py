@@ -25,7 +25,7 @@ from specreward.tasks import blocksworld_text as text
 from specreward.tasks.blocks import distance, goal_text, read_goal, read_state
 from specreward.tasks.blocksworld import Blocksworld
 from specreward.train.blocks_graph import BlocksGraph, renamed
-from specreward.train.calibrate import write_calibration
+from specreward.train.calibration import write_calibration
 from specreward.train.decoder import Decoder, Shape, verdict_model
 from specreward.train.loop import Schedule, save_whole, token_loss, train
 from specreward.train.packing import Batch, Row, collate

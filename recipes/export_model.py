@@ -100,8 +100,8 @@ def reward_scores(quality: dict[str, float]) -> str:
         "held-out labels": f"{quality['n']:,}",
         "share of good labels": f"{quality['positive']:.3f}",
         "area under the ROC curve": f"{quality['auc']:.4f}",
-        "log loss": f"{quality['loss']:.4f} nats",
-        "expected calibration error": f"{quality['ece']:.4f}",
+        "log loss": f"{quality['log_loss_after']:.4f} nats",
+        "expected calibration error": f"{quality['ece_after']:.4f}",
         "temperature": f"{quality['temperature']:.3f}",
     }
     lines = [f"| {name} | {value} |" for name, value in rows.items()]

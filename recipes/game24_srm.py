@@ -23,7 +23,7 @@ from specreward.generate.policy import TaskPolicy
 from specreward.tasks import game24_text as text
 from specreward.tasks.countdown import Numbers, moves, solvable
 from specreward.tasks.game24 import Game24, state_of
-from specreward.train.calibrate import write_calibration
+from specreward.train.calibration import write_calibration
 from specreward.train.decoder import Decoder, Shape
 from specreward.train.loop import Schedule, binary_loss, train
 from specreward.train.packing import Batch

@@ -29,6 +29,7 @@ EXAMPLES = {
     ),
     **{name: f"{name}(openai('m'))" for name in ("genrm", "r_prm", "rrm")},
     "llm_judge": "llm_judge(openai('m'), temperature=0.5)",
+    "small_decoder": "small_decoder(game24())",
     "http_reward": "http_reward('http://localhost:8000/reward')",
 }
 """Objects to begin with, for names that stand for nothing without a value."""
@@ -75,6 +76,7 @@ def _other_values(f: Field, hint: object) -> Iterator[object]:
     yield from (2, 0.5, True, "other", "blocksworld", (2, 4), (1, 2))
     yield from ("http://localhost:8000/v1", '{"a": 1}', "XY", "max_tokens")
     yield (("load_in_4bit", True),)
+    yield ("a", "b")
     yield 40  # a multiple of many
 
 

@@ -34,7 +34,7 @@ from specreward.seeds import derive
 from specreward.store import Store
 from specreward.types import Models, RewardModel, Task
 
-__all__ = ["EMBEDDED", "Engines", "assemble", "engines_for", "sources", "wire"]
+__all__ = ["EMBEDDED", "Engines", "assemble", "engines_for", "sources", "wire", "wire_reward"]
 
 EMBEDDED = "embedded"
 """Name of the models that come with the package."""
@@ -192,6 +192,14 @@ def wire(
         reward=None if engines.reward is None else wiring.reward(engines.reward),
         seed=seed,
     )
+
+
+def wire_reward(
+    task: Task, reward: Scorer, *, store: Store | None = None, prices: Prices | None = None
+) -> RewardModel:
+    """A reward model alone, its calls merged, stored and metered; arguments as for ``wire``."""
+    table = Prices.packaged() if prices is None else prices
+    return _Wiring(task, store, Utf8Bytes(), table).reward(reward)
 
 
 def engines_for(

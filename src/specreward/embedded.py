@@ -124,6 +124,11 @@ class _Named(ABC):
     @abstractmethod
     def _lm(self) -> EmbeddedLanguageModel: ...
 
+    @property
+    @abstractmethod
+    def folder(self) -> Path:
+        """Where the weights are, to be trained on."""
+
     def __post_init__(self) -> None:
         assert self._lm  # is loaded, so that what is not there is said at once
 
@@ -180,6 +185,11 @@ class EmbeddedPolicy(_Named):
     def _lm(self) -> EmbeddedLanguageModel:
         return _shared(self.task)[0]
 
+    @property
+    def folder(self) -> Path:
+        """Where the weights are, to be trained on."""
+        return _own() / f"{self.task}-policy"
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +208,11 @@ class EmbeddedDraft(_Named):
     @property
     def _lm(self) -> EmbeddedLanguageModel:
         return _shared_draft(self.task)
+
+    @property
+    def folder(self) -> Path:
+        """Where the weights are, to be trained on."""
+        return _own() / f"{self.task}-draft"
 
 
 @final
@@ -218,6 +233,11 @@ class EmbeddedSRM:
 
     def __post_init__(self) -> None:
         _shared(self.task)
+
+    @property
+    def folder(self) -> Path:
+        """Where its weights lie."""
+        return _own() / f"{self.task}-srm"
 
     @property
     def name(self) -> str:

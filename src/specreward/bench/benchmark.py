@@ -4,7 +4,15 @@
     score         -> scores of every solution of every item: one for each step, and one in all
     metrics(judged items) -> {name: number}     exactly as published
 
-The metric is a pure function of recorded scores: published or recorded ones can be put in.
+The metric is a pure function of recorded scores: published or recorded ones can be put in. It is
+also what intervals are made of: ``metrics`` is called on items drawn again with replacement, each
+group as often as before, so that it must not rely on unique ids and should be quick.
+
+Optional, asked for by ``isinstance``:
+
+    OnTask      items are problems of a task, whose embedded or trained reward models can be asked
+    Settled     has a setting (a threshold) that is found from the scores before the metric
+    Recorded    reads published files that hold scores as well
 """
 
 from __future__ import annotations
@@ -12,9 +20,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
-__all__ = ["Answer", "Benchmark", "Item", "Judged"]
+from specreward.types import Problem, Task
+
+__all__ = ["Answer", "Benchmark", "Item", "Judged", "OnTask", "Recorded", "Settled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,8 @@ class Judged:
 
     Args:
         item: The row.
-        scores: One for each answer, ``[A]``; higher is better.
+        scores: One for each answer, ``[A]``; higher is better; empty where the benchmark is
+            ``per_step``: a solution is not read twice.
         steps: One for each step of each answer, ``[A][T]``; empty where none are asked for.
     """
 
@@ -69,7 +80,7 @@ class Benchmark(Protocol):
 
     @property
     def per_step(self) -> bool:
-        """Whether it needs the scores of all steps."""
+        """Whether it needs the scores of all steps, and then no others."""
         ...
 
     @property
@@ -88,4 +99,36 @@ class Benchmark(Protocol):
 
     def metrics(self, judged: Sequence[Judged]) -> dict[str, float]:
         """Published numbers by name, the headline first; NaN where one is not defined."""
+        ...
+
+
+@runtime_checkable
+class OnTask(Protocol):
+    """A benchmark on problems of one task."""
+
+    @property
+    def task(self) -> Task:
+        """Says what a reward model of the task reads."""
+        ...
+
+    def problem(self, item: Item) -> Problem:
+        """The problem of an item, as the task wants it."""
+        ...
+
+
+@runtime_checkable
+class Settled(Protocol):
+    """A benchmark with a setting that the published protocol takes from the scores."""
+
+    def settled(self, judged: Sequence[Judged]) -> Self:
+        """The same with nothing left open; intervals are those for this setting held fixed."""
+        ...
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """A benchmark that reads published files in which scores stand beside the items."""
+
+    def recorded(self, folder: Path) -> list[Judged]:
+        """The items and the scores of a file or folder; errors as for ``items``."""
         ...

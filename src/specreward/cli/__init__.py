@@ -4,6 +4,11 @@ solve      search for the answer of a problem, the tree shown as it grows
 compare    strategies on the same problems: table, summary, report; goes on where it was stopped
 demo       self-evaluation against the reward model on two tasks, in less than a minute
 threshold  a threshold of gsi, rsd or specs from a rate of acceptance
+calibrate  the scores of a reward model as probabilities, and thresholds of them
+convert    a file of step labels from one format to another
+label      labelled steps, from a policy, a run of compare or a file of solutions
+train      a reward model from labelled steps
+bench      how good a reward model is: published benchmarks, recorded pools, own labels
 curve      accuracy for every number of paths, from one run
 tree       the tree of a problem of a finished or running comparison
 serve      searches behind an OpenAI-compatible interface
@@ -18,17 +23,22 @@ from __future__ import annotations
 import typer
 
 from specreward.cli import (
+    bench,
+    calibrate,
     cite,
     compare,
+    convert,
     curve,
     demo,
     generate,
     guard,
+    label,
     models,
     serve,
     show,
     solve,
     threshold,
+    train,
     tree,
     validate,
 )
@@ -51,6 +61,11 @@ def _built() -> typer.Typer:
         ("compare", guard.guarded(compare.compare)),
         ("demo", guard.guarded(demo.demo)),
         ("threshold", guard.guarded(threshold.threshold)),
+        ("calibrate", guard.guarded(calibrate.calibrate)),
+        ("convert", guard.guarded(convert.convert)),
+        ("label", guard.guarded(label.label)),
+        ("train", guard.guarded(train.train)),
+        ("bench", guard.guarded(bench.bench)),
         ("curve", guard.guarded(curve.curves)),
         ("tree", guard.guarded(tree.tree)),
         ("serve", guard.guarded(serve.serve)),

@@ -9,12 +9,12 @@ every call goes into the store: what was stopped goes on and pays for nothing tw
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from specreward.label.labelled import Labelled
 from specreward.types import Models, Result
 
-__all__ = ["Labeller"]
+__all__ = ["Demanding", "Labeller"]
 
 
 class Labeller(Protocol):
@@ -29,5 +29,18 @@ class Labeller(Protocol):
 
         Raises:
             InputError: What the labeller needs is not there; the message says what.
+        """
+        ...
+
+
+@runtime_checkable
+class Demanding(Protocol):
+    """A labeller that says before any work whether all is there that it needs."""
+
+    def check(self, models: Models) -> None:
+        """Nothing where it can work.
+
+        Raises:
+            InputError: A role is missing, or cannot do what it must; the message says what to give.
         """
         ...

@@ -10,7 +10,7 @@ from specreward.report.three_e import Criteria
 from specreward.stats import Interval
 from specreward.types import Usage
 
-__all__ = ["summary"]
+__all__ = ["summary", "usage_by_role"]
 
 
 def summary(
@@ -45,7 +45,7 @@ def _row(row: Row) -> dict[str, object]:
         "n": row.n,
         "accuracy": row.accuracy.estimate,
         "accuracy_interval": _bounds(row.accuracy),
-        "usage": _usage(row.usage),
+        "usage": usage_by_role(row.usage),
         "acceptance": row.acceptance,
         "ratio_to_first": _ratios(row.ratios),
         "per_problem": {
@@ -61,7 +61,10 @@ def _row(row: Row) -> dict[str, object]:
     }
 
 
-def _usage(usage: Mapping[tuple[str, str], Usage]) -> dict[str, dict[str, dict[str, float]]]:
+def usage_by_role(
+    usage: Mapping[tuple[str, str], Usage],
+) -> dict[str, dict[str, dict[str, float]]]:
+    """What was spent, ``{role: {phase: {what: how much}}}``."""
     out: dict[str, dict[str, dict[str, float]]] = {}
     for (role, phase), spent in usage.items():
         out.setdefault(role, {})[phase] = {

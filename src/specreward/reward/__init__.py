@@ -1,6 +1,14 @@
 """Reward models, and how they are put together."""
 
-from specreward.reward.aggregate import Aggregate, Last, Mean, Minimum, Product
+from specreward.reward.aggregate import (
+    Aggregate,
+    Geometric,
+    HighestStep,
+    Last,
+    Mean,
+    Minimum,
+    Product,
+)
 from specreward.reward.cascade import (
     Between,
     Cascade,
@@ -8,16 +16,20 @@ from specreward.reward.cascade import (
     calibrate,
     cascade_report,
 )
+from specreward.reward.trained import Trained
 
 __all__ = [
     "Aggregate",
     "Between",
     "Cascade",
     "CascadeReport",
+    "Geometric",
+    "HighestStep",
     "Last",
     "Mean",
     "Minimum",
     "Product",
+    "Trained",
     "calibrate",
     "cascade_report",
 ]

@@ -262,6 +262,8 @@ def _is_folder(name: str) -> bool:
 
 def _family(folder: Path) -> str:
     """The family of weights on disk, where their architecture is that of one alone."""
+    if (folder / "model.json").is_file():
+        return "trained"
     file = folder / "config.json"
     try:
         config = json.loads(file.read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self, final
@@ -20,7 +20,7 @@ from specreward.generate.network import Network
 from specreward.generate.prefix_cache import PrefixCache
 from specreward.types import Scored
 
-__all__ = ["EmbeddedValueModel"]
+__all__ = ["EmbeddedValueModel", "trained_embedded"]
 
 
 @final
@@ -88,6 +88,22 @@ class EmbeddedValueModel:
             Scored(_sigmoid(output / scale), len(tokens), known, seconds)
             for output, known, tokens in zip(outputs, cached, texts, strict=True)
         ]
+
+
+def trained_embedded(
+    folder: Path, entries: Mapping[str, object], combine: object
+) -> EmbeddedValueModel:
+    """The reward model of a folder of kind ``embedded``; see ``reward/trained.py``.
+
+    Args:
+        folder: As written by ``specreward.train.export``.
+        entries: What ``model.json`` says; the engine's own ``config.json`` says all it needs.
+        combine: How step scores become one is not for a value model to say.
+
+    Raises:
+        InputError: No model folder, or a damaged one.
+    """
+    return EmbeddedValueModel.load(folder)
 
 
 def _sigmoid(x: float) -> float:

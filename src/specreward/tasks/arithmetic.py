@@ -188,6 +188,22 @@ class Arithmetic:
         given = _meaning(last)
         return given is not None and given == _meaning(gold[path.depth - 1])
 
+    def reachable(self, path: Path) -> bool:
+        """Whether every step so far is the right one at its place; of a finished path, its answer.
+
+        A right number can be written after anything: here a path is lost with its first wrong step,
+        though a policy might still mend it.
+
+        Raises:
+            InputError: The problem is in other wording, so that nobody knows its right steps.
+        """
+        if path.dead or path.finished:
+            return path.finished and self.check(path.problem, self.answer(path))
+        right = len(self.gold_steps(path.problem))
+        parts = [Path(path.problem, path.steps[:depth]) for depth in range(1, path.depth + 1)]
+        enough = path.depth <= right <= self.max_steps(path.problem)
+        return enough and all(map(self.is_right_step, parts))
+
     # ------------------------------------------------------------------ evaluation
 
     def value_prompt(self, path: Path) -> str:

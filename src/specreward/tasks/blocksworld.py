@@ -205,6 +205,20 @@ class Blocksworld:
             here = here.after(action) if here else None
         return here is not None and here.reaches(goal)
 
+    def reachable(self, path: Path) -> bool:
+        """Whether the steps left suffice for a shortest plan from where the path stands: exact.
+
+        Raises:
+            InputError: No shortest plan is found within ``blocks.LIMIT`` states.
+        """
+        if path.dead or path.finished:
+            return path.finished and self.check(path.problem, self.answer(path))
+        try:
+            state, goal = _walk(path.problem.question, tuple(step.text for step in path.steps))
+        except InputError:  # an action is not legal
+            return False
+        return distance(state, goal) <= self.max_steps(path.problem) - path.depth
+
     # ------------------------------------------------------------------ evaluation
 
     def value_prompt(self, path: Path) -> str:

@@ -172,6 +172,20 @@ class FewShot:
         """As the task says."""
         return self._exact.check(problem, answer)
 
+    def reachable(self, path: Path) -> bool:
+        """As the task says.
+
+        Raises:
+            InputError: Numbers are bounded, and which states can be solved so is not known; or as
+                for the task.
+        """
+        if self.largest is not None:
+            raise InputError(
+                f"expected few_shot without a bound on numbers, to tell exactly what can be "
+                f"reached, got largest={self.largest}: use another labeller, such as monte_carlo()"
+            )
+        return self._exact.reachable(path)
+
     # ------------------------------------------------------------------ evaluation
 
     def value_prompt(self, path: Path) -> str:

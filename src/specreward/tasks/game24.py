@@ -191,6 +191,14 @@ class Game24:
             return False
         return value == target and Counter(used) == Counter(numbers)
 
+    def reachable(self, path: Path) -> bool:
+        """Whether the numbers left can make the target, all steps being exact arithmetic: exact."""
+        numbers, target = _read(path.problem.question)
+        left: Numbers | None = numbers
+        for step in path.steps:
+            left = None if left is None else _after(left, step.text)
+        return left is not None and not path.dead and solvable(left, target)
+
     # ------------------------------------------------------------------ evaluation
 
     def value_prompt(self, path: Path) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from specreward.label.labelled import Labelled
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["Batch", "Example", "Marks", "Network", "Objective"]
+__all__ = ["Batch", "Example", "Guarded", "Marks", "Network", "Objective", "marks_at", "marks_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +129,45 @@ class Objective(Protocol):
     def measure(self, outputs: Tensor, marks: Marks) -> dict[str, float]:
         """Held-out numbers by name, of all held-out examples together."""
         ...
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """An objective that knows from held-out numbers when a training has gone wrong for good."""
+
+    def trouble(self, history: Sequence[Mapping[str, float | None]]) -> str | None:
+        """What has gone wrong and what to do, or None.
+
+        Args:
+            history: ``step`` and the numbers of ``measure``, oldest first; None for what is no
+                finite number.
+        """
+        ...
+
+
+def marks_at(rows: Sequence[tuple[int, int, int, Labelled]]) -> Marks:
+    """Marks at (number of the example, number of the solution, step, solution), in this order."""
+    import torch
+
+    nan = float("nan")
+    labels = [one.labels[step] for _, _, step, one in rows]
+    outcomes = [one.outcome for _, _, _, one in rows]
+    return Marks(
+        example=torch.tensor([example for example, _, _, _ in rows]),
+        solution=torch.tensor([solution for _, solution, _, _ in rows]),
+        step=torch.tensor([step for _, _, step, _ in rows]),
+        last=torch.tensor([step + 1 == len(one.steps) for _, _, step, one in rows]),
+        label=torch.tensor([nan if one is None else one for one in labels]),
+        outcome=torch.tensor([nan if one is None else one for one in outcomes]),
+    )
+
+
+def marks_of(examples: Sequence[Example]) -> Marks:
+    """Marks at all places of all solutions of a batch."""
+    rows: list[tuple[int, int, int, Labelled]] = []
+    count = 0
+    for number, example in enumerate(examples):
+        for solution, places in zip(example.solutions, example.places, strict=True):
+            rows += [(number, count, place, solution) for place in places]
+            count += 1
+    return marks_at(rows)

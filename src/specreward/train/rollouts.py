@@ -21,8 +21,8 @@ import torch
 from torch import nn
 
 from specreward.generate.vocabulary import Vocabulary
-from specreward.train.calibrate import measure
 from specreward.train.packing import Batch, Row, collate
+from specreward.train.quality import measure, sigmoid
 from specreward.types import Path, Policy, Problem, Task
 
 __all__ = [
@@ -152,5 +152,5 @@ def logits_of(
 def quality_of(model: nn.Module, words: Vocabulary, items: Sequence[Labelled]) -> dict[str, float]:
     """The model's quality on items that it was not trained on, as entries for the log."""
     logits, labels = logits_of(model, words, items)
-    found = asdict(measure(logits, labels, temperature=1.0))
+    found = asdict(measure(sigmoid(logits).tolist(), labels))
     return {f"held_out_{name}": value for name, value in found.items()}

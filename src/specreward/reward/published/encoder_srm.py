@@ -26,7 +26,8 @@ from specreward.generate.hf.weights import AutoClass, Weights
 from specreward.reward.aggregate import Aggregate, Last
 from specreward.reward.published.heads import single_token
 from specreward.reward.published.local import LocalReward, check_fits
-from specreward.reward.published.template import Encoded, Piece, clean_steps, encode
+from specreward.reward.published.solution_text import END, QUESTION, encode_pair
+from specreward.reward.published.template import Encoded
 from specreward.reward.solutions import Solution
 from specreward.verify.citations import SPECULATIVE_REWARD_MODEL
 
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from specreward.generate.hf.readers import Reader
 
 __all__ = ["EncoderSRM"]
-
-QUESTION = "[QUES]"
-END = "<|endoftext|>"
 
 
 @final
@@ -83,18 +81,7 @@ class EncoderSRM(LocalReward):
                 f"{weights.name}: expected an encoder's tokenizer with tokens such as [CLS] and "
                 "[SEP], got one without: this family reads a pair of texts"
             )
-        *before, last = clean_steps(solution, None, weights.name)
-        control = (QUESTION, END)
-        context = encode(
-            tokenizer,
-            [Piece(QUESTION, fixed=True), Piece("\n".join([solution.question, *before]))],
-            control=control,
-        )
-        step = encode(tokenizer, [Piece(last), Piece(END, fixed=True)], control=control)
-        separator = tokenizer.sep_token_id
-        return Encoded(
-            (tokenizer.cls_token_id, *context.ids, separator, *step.ids, separator), (0,)
-        )
+        return encode_pair(tokenizer, solution.question, solution.steps, weights.name)
 
     def _row(self, weights: Weights, encoded: Encoded) -> tuple[int, ...]:
         """All of it: an encoder sees what comes after."""

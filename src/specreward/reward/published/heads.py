@@ -2,6 +2,7 @@
 
     vocabulary(weights, ids)    rows of the language-model head, for tokens such as "+" and "-"
     layers(weights, names)      linear layers that the checkpoint holds beside its decoder
+    token_head(model)           the layer of a token classifier of transformers
 
 A head is computed in single precision whatever the number format of the decoder is.
 """
@@ -18,8 +19,10 @@ from specreward.generate.hf.weights import Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
+    from transformers import PreTrainedModel
 
-__all__ = ["layers", "single_token", "stored", "vocabulary"]
+__all__ = ["layers", "single_token", "stored", "token_head", "vocabulary"]
 
 
 def single_token(weights: Weights, text: str, family: str) -> int:
@@ -41,6 +44,12 @@ def single_token(weights: Weights, text: str, family: str) -> int:
             "the weights, or the family that these weights belong to"
         )
     return int(last)
+
+
+def token_head(model: PreTrainedModel) -> Module | None:
+    """The layer of a token classifier that gives its numbers; None where it has none."""
+    parts = dict(model.named_children())
+    return parts.get("classifier", parts.get("score"))
 
 
 def vocabulary(weights: Weights, ids: Sequence[int]) -> Callable[[Tensor], Tensor]:

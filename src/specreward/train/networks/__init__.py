@@ -1,1 +1,7 @@
 """The networks that can be trained: settings here, torch modules in ``train/modules``."""
+
+from specreward.train.networks.log_ratio import LogRatio
+from specreward.train.networks.reflective import Reflective
+from specreward.train.networks.small_decoder import SmallDecoder
+
+__all__ = ["LogRatio", "Reflective", "SmallDecoder"]

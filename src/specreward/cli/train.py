@@ -1,0 +1,273 @@
+"""``specreward train``: a reward model from labelled steps."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, final
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from specreward.cli.folder import bind
+from specreward.cli.guard import INTERRUPTED
+from specreward.cli.options import Output, Seed
+from specreward.cli.screen import notes, results, say, warn
+from specreward.embedded import EmbeddedSRM, embedded_tasks
+from specreward.errors import InputError, MissingExtra
+from specreward.label.labelled import Labelled
+from specreward.label.reading import read_labelled
+from specreward.label.writing import set_aside
+from specreward.report.chart import short
+from specreward.spec import name_of, parse
+from specreward.train.networks import SmallDecoder
+from specreward.train.splitting import split_by_problem
+
+if TYPE_CHECKING:
+    from specreward.train.fitting import Fitted, NetworkSettings
+    from specreward.train.monitor import Moment
+
+__all__ = ["train"]
+
+REJECTED = "labels.rejected.jsonl"
+
+
+def train(
+    labels: Annotated[list[Path], typer.Argument(help="Files of labelled solutions, any format.")],
+    output: Output,
+    task: Annotated[
+        str | None, typer.Option(help="Whose small decoder to train, where no network is named.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help='What to train: "small_decoder(game24())", ...')
+    ] = None,
+    objective: Annotated[
+        str, typer.Option(help="For what: srm(), srm_plus(), prm(), orm(), ...")
+    ] = ("srm_plus()"),
+    held_out: Annotated[
+        float, typer.Option(help="Share of the problems to measure on, in [0, 1].")
+    ] = 0.1,
+    held_out_file: Annotated[
+        Path | None, typer.Option(help="Labelled solutions to measure on instead of a share.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 500,
+    batch: Annotated[int, typer.Option(min=1, help="Examples at once.")] = 16,
+    accumulate: Annotated[int, typer.Option(min=1, help="Batches to a step.")] = 1,
+    rate: Annotated[float, typer.Option(help="Peak learning rate, above 0.")] = 3e-4,
+    warmup: Annotated[
+        int | None, typer.Option(min=1, help="Steps of warm-up; a 20th of all.")
+    ] = None,
+    every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between checkpoints; a 20th of all.")
+    ] = None,
+    patience: Annotated[
+        int, typer.Option(min=0, help="Checkpoints without a better one before it ends; 0: none.")
+    ] = 6,
+    minutes: Annotated[
+        float | None, typer.Option(help="Limit on the clock; results depend on the speed then.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
+    combine: Annotated[
+        str | None, typer.Option(help="How step scores become one, such as minimum().")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="Most solutions of each file.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Train a reward model from labelled steps; the same command goes on where it was stopped."""
+    settings = {
+        "steps": steps,
+        "rate": rate,
+        "warmup": warmup or max(1, steps // 20),
+        "minutes": math.inf if minutes is None else minutes,
+        "batch": batch,
+        "accumulate": accumulate,
+        "every": every or max(1, steps // 20),
+        "patience": patience,
+        "seed": seed,
+        "precision": precision,
+    }
+    job = _Job(
+        network=_network(network, task),
+        objective=parse(objective, "objective"),
+        settings=settings,
+        labels=labels,
+        held_out=held_out,
+        held_out_file=held_out_file,
+        combine=None if combine is None else name_of(parse(combine, "aggregate")),
+        limit=limit,
+    )
+    job.run(output)
+
+
+def _network(network: str | None, task: str | None) -> NetworkSettings:
+    """The network that was named, or the small decoder of a task, from its own SRM if it has one.
+
+    Raises:
+        InputError: Neither is named, or both are.
+    """
+    if (network is None) == (task is None):
+        raise InputError(
+            "expected --task, such as --task game24, or --network, such as --network "
+            f'"small_decoder(game24())", got {"neither" if network is None else "both"}'
+        )
+    if network is not None:
+        return cast("NetworkSettings", parse(network, "network"))
+    kind = parse(str(task), "task")
+    start = EmbeddedSRM(kind.name) if kind.name in embedded_tasks() else None
+    return SmallDecoder(kind, start=start)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """What is to be trained on what."""
+
+    network: NetworkSettings
+    objective: Any
+    settings: dict[str, Any]
+    labels: Sequence[Path]
+    held_out: float
+    held_out_file: Path | None
+    combine: str | None
+    limit: int | None
+
+    def as_json(self) -> dict[str, object]:
+        """What settles the result."""
+        numbers = {key: value for key, value in self.settings.items() if key != "patience"}
+        return {
+            "network": name_of(self.network),
+            "objective": name_of(self.objective),
+            **{key: None if value == math.inf else value for key, value in numbers.items()},
+            "labels": [str(file) for file in self.labels],
+            "held_out": None if self.held_out_file else self.held_out,
+            "held_out_file": None if self.held_out_file is None else str(self.held_out_file),
+            "limit": self.limit,
+        }
+
+    def run(self, output: Path) -> None:
+        """Train, or go on, and say what came of it."""
+        fit, settings = _fit_and_settings(self.settings)
+        bind(output, self.as_json())
+        train, held_out = self._data(output)
+        again = shlex.join(["specreward", *sys.argv[1:]])
+        files = ", ".join([str(file) for file in self.labels])
+        try:
+            with _Bar(settings.steps) as bar:
+                done: Fitted = fit(
+                    self.network,
+                    self.objective,
+                    train,
+                    held_out,
+                    settings,
+                    output,
+                    combine=self.combine,
+                    about={"labels": files, "command": f"`{again}`"},
+                    on_step=bar.told,
+                )
+        except KeyboardInterrupt:
+            notes().print(
+                f"interrupted, the last checkpoint is in {output / 'checkpoint'}; go on: {again}",
+                markup=False,
+            )
+            raise typer.Exit(INTERRUPTED) from None
+        _report(done, self.objective)
+
+    def _data(self, output: Path) -> tuple[list[Labelled], list[Labelled]]:
+        """What is trained on and what is held out; bad records are set aside."""
+        bad = 0
+        with set_aside(output / REJECTED) as put:
+
+            def reject(record: Any) -> None:  # noqa: ANN401
+                nonlocal bad
+                bad += 1
+                if bad <= 3:
+                    warn(str(record))
+                put(record)
+
+            data = [one for file in self.labels for one in self._read(file, reject)]
+            apart = [] if self.held_out_file is None else self._read(self.held_out_file, reject)
+        if bad:
+            warn(f"{bad} records set aside in {output / REJECTED}")
+        if self.held_out_file is not None:
+            return data, apart
+        return split_by_problem(data, self.held_out, self.settings["seed"])
+
+    def _read(self, file: Path, reject: Callable[[Any], None]) -> list[Labelled]:
+        found: list[Labelled] = []
+        for one in read_labelled(file, on_reject=reject):
+            if self.limit is not None and len(found) == self.limit:
+                break
+            found.append(one)
+        return found
+
+
+def _fit_and_settings(settings: dict[str, Any]) -> tuple[Any, Any]:
+    """The function and its settings.
+
+    Raises:
+        MissingExtra: A library is not installed.
+    """
+    try:
+        from specreward.train.fitting import Settings, fit
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"training needs {error.name}: pip install 'specreward[train]'"
+        ) from error
+    return fit, Settings(**settings)
+
+
+class _Bar:
+    """Progress on the screen."""
+
+    def __init__(self, steps: int) -> None:
+        console = notes()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[said]}", style="green"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("training", total=steps, said="")
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def told(self, moment: Moment) -> None:
+        """Show where the run stands."""
+        said = f"loss {moment.loss:.4f}, {short(moment.speed)} tokens/s"
+        if moment.watched is not None:
+            name = moment.watch.removeprefix("held_out_")
+            said += f", held-out {name} {moment.watched:.4f}"
+        self._progress.update(self._task, completed=moment.step, said=said)
+
+
+def _report(done: Fitted, objective: Any) -> None:  # noqa: ANN401
+    table = Table(title="held-out numbers", title_justify="left")
+    table.add_column("")
+    for name in ("first weights", f"weights of step {done.best_step}"):
+        table.add_column(name, justify="right")
+    for name, value in done.after.items():
+        mark = " (decides)" if name == objective.watch else ""
+        table.add_row(f"{name}{mark}", _number(done.before.get(name)), _number(value))
+    results().print(table)
+    ended = ": nothing got better any more" if done.stopped else ""
+    say(f"{done.steps} steps{ended}; in {done.folder}: card.md, loss.html, log.jsonl")
+    say(f"use it: --reward {done.folder}")
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"

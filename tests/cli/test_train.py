@@ -1,0 +1,151 @@
+"""``specreward train``."""
+
+import json
+
+import pytest
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+pytest.importorskip("accelerate", reason="the train extra is not installed")
+pytest.importorskip("onnx", reason="the train extra is not installed")
+
+import torch
+
+from specreward.label.labelled import Labelled, dump_labelled
+from specreward.reward.trained import Trained
+from specreward.tasks.game24 import Game24
+from specreward.train import fitting
+
+pytestmark = pytest.mark.train
+
+SMALL = ("--steps", 4, "--batch", 2, "--held-out", 0.4)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def rows(first, last):
+    """A good and a bad first step for some problems."""
+    for problem in Game24().generate(last, "train", 0)[first:]:
+        a, b, *rest = problem.question.partition("->")[0].split()
+        for sign, result, label in (("+", int(a) + int(b), 1.0), ("*", int(a) * int(b), 0.25)):
+            left = " ".join(map(str, sorted([*map(int, rest), result])))
+            yield Labelled(
+                problem=problem,
+                steps=(f"{a} {sign} {b} = {min(result, 200)} (left: {left})",),
+                labels=(label,),
+                kind="value",
+            )
+
+
+def small(one):
+    return all(int(word) <= 200 for word in one.steps[0].split("left: ")[1][:-1].split())
+
+
+@pytest.fixture
+def labels(tmp_path):
+    file = tmp_path / "labels.jsonl"
+    good = [dump_labelled(one) for one in rows(0, 20) if small(one)]
+    file.write_text("".join(f"{line}\n" for line in [*good[:4], "nonsense", *good[4:]]))
+    return file
+
+
+def test_a_reward_model_from_labels_and_back_into_a_search(call, labels, tmp_path):
+    out = tmp_path / "model"
+    done = call("train", labels, "--task", "game24", "-o", out, *SMALL)
+    assert done.exit_code == 0, done.stderr
+    assert "pair_accuracy (decides)" in done.stdout
+    assert f"use it: --reward {out}" in done.stdout
+    assert "labels.jsonl:5:" in done.stderr
+    assert "1 records set aside" in done.stderr
+    assert "nonsense" in (out / "labels.rejected.jsonl").read_text()
+    card = json.loads((out / "model.json").read_text())
+    assert card["network"].endswith("start=embedded_srm(task='game24'))")
+    assert "labels.jsonl" in (out / "card.md").read_text()
+    steps = [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()]
+    assert steps == [0, 1, 2, 3, 4]
+    search = ("solve", "game24", "4 9 10 13", "--reward", out, "--json")
+    found = call(*search)
+    assert found.exit_code == 0, found.stderr
+    assert Trained(str(out)).names[0].startswith("game24-trained@")
+
+
+def test_the_same_command_goes_on_and_another_one_is_refused(call, labels, tmp_path, monkeypatch):
+    words = ("train", labels, "--task", "game24", *SMALL, "--every", 2)
+    assert call(*words, "-o", tmp_path / "whole").exit_code == 0
+    real = fitting._Fitting.batch
+
+    def plug(self, index):
+        if index == 3:
+            raise KeyboardInterrupt
+        return real(self, index)
+
+    monkeypatch.setattr(fitting._Fitting, "batch", plug)
+    stopped = call(*words, "-o", tmp_path / "parts")
+    assert stopped.exit_code == 130
+    assert "interrupted" in stopped.stderr
+    assert "go on: specreward" in stopped.stderr
+    monkeypatch.undo()
+    other = call(*words, "-o", tmp_path / "parts", "--rate", 1e-5)
+    assert other.exit_code == 2
+    assert "another command (rate: there 0.0003, now 1e-05)" in other.stderr
+    again = call(*words, "-o", tmp_path / "parts")
+    assert again.exit_code == 0, again.stderr
+    for name in ("weights.data", "config.json", "model.json"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_every_option_arrives(call, labels, tmp_path):
+    held_out = tmp_path / "held_out.jsonl"
+    held_out.write_text("".join(f"{dump_labelled(one)}\n" for one in rows(40, 48) if small(one)))
+    done = call(
+        *("train", labels, "-o", tmp_path / "m", "--objective", "srm(pairs=0.5)"),
+        *("--network", "small_decoder(game24(), width=16, layers=1, heads=2)"),
+        *("--held-out-file", held_out, "--steps", 5, "--batch", 2, "--accumulate", 2),
+        *("--rate", 0.01, "--warmup", 2, "--every", 5, "--patience", 3, "--precision", "bfloat16"),
+        *("--combine", "mean", "--limit", 10, "--seed", 3, "--minutes", 9),
+    )
+    assert done.exit_code == 0, done.stderr
+    card = json.loads((tmp_path / "m/model.json").read_text())
+    assert card["combine"] == "mean()"
+    assert card["objective"] == "srm(pairs=0.5)"
+    text = (tmp_path / "m/card.md").read_text()
+    for said in (
+        *("steps 5", "rate 0.01", "warmup 2", "batch 2", "accumulate 2", "every 5", "patience 3"),
+        *("seed 3", "precision bfloat16", "minutes 9", "| training | 5 | 10 | 10 |"),
+    ):
+        assert said in text, said
+    assert "| held out | 5 | 10 | 10 |" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "expected --task, such as --task game24, or --network"),
+        (("--task", "game24", "--network", "small_decoder(game24())"), "got both"),
+        (("--task", "game24", "--objective", "srm_plus(margin=2)"), "margin"),
+        (("--task", "game24", "--objective", "bfs()"), "expected a objective"),
+        (("--task", "game24", "--held-out", 0), "held-out solutions to measure on, got none"),
+        (("--task", "game24", "--batch", 500), "at least the 500 examples of a batch"),
+        (("--task", "game24", "--rate", 0), "above 0"),
+        (("--task", "qa"), "words=(...) for the task 'qa'"),
+        (("--task", "game24", "--precision", "int4"), "precision: expected"),
+        (("--task", "game24", "--combine", "worst()"), "unknown aggregate"),
+    ],
+)
+def test_what_it_refuses(call, labels, tmp_path, words, said):
+    done = call("train", labels, "-o", tmp_path / "m", *words)
+    assert done.exit_code == 2, done.stdout
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "m/model.json").exists()
+
+
+def test_no_labels(call, tmp_path):
+    (tmp_path / "empty.jsonl").write_text("")
+    done = call("train", tmp_path / "empty.jsonl", "--task", "game24", "-o", tmp_path / "m")
+    assert done.exit_code == 2
+    assert "empty" in done.stderr
+    done = call("train", tmp_path / "nowhere.jsonl", "--task", "game24", "-o", tmp_path / "m")
+    assert done.exit_code == 2
