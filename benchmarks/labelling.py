@@ -2,6 +2,7 @@
 
     PYTHONPATH=src python benchmarks/labelling.py [--parts errors filter trees] [--searched 300]
         [--filtered 1000] [--seed 0]
+    PYTHONPATH=src python benchmarks/labelling.py --figure       draws labelling.html from the file
 
 errors   The place of the first error of wrong solutions, by ``monte_carlo(k=8, hard=True)`` and by
          ``omega_prm(k=8, screen=8)``: rollouts for a solution and for each of its steps, and how
@@ -31,14 +32,19 @@ import argparse
 import asyncio
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from html import escape
+from importlib.resources import files
 from itertools import combinations
 from pathlib import Path as File
+from typing import Any
 
 from specreward.assemble import assemble
 from specreward.label import Athena, Labelled, MonteCarlo, OmegaPRM, TreeValues
+from specreward.report.chart import Series
+from specreward.report.chart import lines as lines_of
 from specreward.run import run
 from specreward.spec import name_of, parse
 from specreward.stats import Interval, paired_ratio, wilson
@@ -313,13 +319,60 @@ def show(row: dict[str, object]) -> None:
         )
 
 
+def figure() -> None:
+    """Cost against truth: of places of errors by length, of labels by rollouts."""
+    rows = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+    places = [row for row in rows if row["part"] == "errors"]
+    parts = [
+        panel(
+            "Place of the first error: 8, 16, 32 and 64 steps",
+            {row["labels"]: [r for r in places if r["labels"] == row["labels"]] for row in places},
+            "rollouts for each wrong solution",
+        )
+    ]
+    for modulus in MODULI:
+        own = [r for r in rows if r["part"] == "filter" and r["modulus"] == modulus]
+        arms = {r["labels"]: [one for one in own if one["labels"] == r["labels"]] for r in own}
+        title = f"Hard labels, {modulus} possible answers: k = 4, 8, 16"
+        parts.append(panel(title, arms, "rollouts for each solution of 8 steps"))
+    style = files("specreward.report").joinpath("page.css").read_text("utf-8")
+    RESULTS.with_suffix(".html").write_text(
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
+        f"<title>What labels cost</title><style>{style}</style></head><body><main>"
+        f"<h1>What labels cost, and how true they are</h1>"
+        f"{''.join(parts)}<p class='note'>Bars: 95 % intervals. Source: labelling.jsonl.</p></main>"
+        "</body></html>\n",
+        "utf-8",
+    )
+
+
+def panel(title: str, arms: Mapping[str, Sequence[Mapping[str, Any]]], axis: str) -> str:
+    drawn = [Series(name=name, points=[point(row) for row in own]) for name, own in arms.items()]
+    names = "".join(
+        [
+            f"<span class='named'><span class='tag c{at % 8}'>{at + 1}</span>"
+            f"<code>{escape(name)}</code></span>"
+            for at, name in enumerate(arms)
+        ]
+    )
+    return f"<h2>{title}</h2><div class='card'>{lines_of(drawn, axis)}{names}</div>"
+
+
+def point(row: Mapping[str, Any]) -> tuple[float, Interval]:
+    share = row["hit_rate"] if row["part"] == "errors" else row["accuracy"]
+    return row["rollouts"] / row["solutions"], Interval(share, *row["interval"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--searched", type=int, default=300)
     parser.add_argument("--filtered", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--figure", action="store_true")
     given = parser.parse_args()
+    if given.figure:
+        return figure()
     head = {
         "date": datetime.now(UTC).date().isoformat(),
         "commit": subprocess.run(
@@ -345,6 +398,7 @@ def main() -> None:
                 show(row)
                 lines.append(json.dumps({**head, **row}))
     RESULTS.write_text("".join([f"{line}\n" for line in lines]), encoding="utf-8")
+    return figure()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -94,12 +95,12 @@ def recipe_says(recipe: Path) -> tuple[str, str]:
     return summary[0].upper() + summary[1:], data[0].upper() + data[1:]
 
 
-def reward_scores(quality: dict[str, float]) -> str:
+def reward_scores(quality: dict[str, Any]) -> str:
     """The table of ``calibration.json``."""
     rows = {
         "held-out labels": f"{quality['n']:,}",
         "share of good labels": f"{quality['positive']:.3f}",
-        "area under the ROC curve": f"{quality['auc']:.4f}",
+        "area under the ROC curve": "–" if quality["auc"] is None else f"{quality['auc']:.4f}",
         "log loss": f"{quality['log_loss_after']:.4f} nats",
         "expected calibration error": f"{quality['ece_after']:.4f}",
         "temperature": f"{quality['temperature']:.3f}",

@@ -36,7 +36,10 @@ def test_each_two_benchmarks_over_the_models_that_both_have():
 
 def test_cards_are_read(tmp_path):
     row = {
-        "benchmark": "processbench()", "reward": None, "scores": "x.jsonl", "items": 3,
+        "benchmark": "processbench()",
+        "reward": None,
+        "scores": "x.jsonl",
+        "items": 3,
         "numbers": {"f1": {"estimate": 0.5, "low": 0.4, "high": 0.6}, "other": {}},
     }
     (tmp_path / "result.json").write_text(json.dumps(row))

@@ -83,7 +83,12 @@ def test_text_that_is_no_utf8_is_refused(tmp_path):
 )
 def test_a_field_of_another_type_is_refused(tmp_path, ask, message):
     fields = {
-        "text": "a", "seven": 7, "number": 0.5, "flag": True, "none": [], "list": ["a", 1],
+        "text": "a",
+        "seven": 7,
+        "number": 0.5,
+        "flag": True,
+        "none": [],
+        "list": ["a", 1],
         "nan": float("nan"),
     }
     with pytest.raises(InputError, match=f"^here:1: {message}"):

@@ -97,11 +97,14 @@ def test_beam_search_keeps_k_and_chooses_the_best_that_is_finished(tmp_path):
     assert (found["t judge"], found["t first"], found["t oracle"]) == (0.0, 0.0, 1.0)
     assert found["helpfulness"] == 0.0
     # c is kept now, and goes one step deeper than what was found first
-    found = searched(items, a=0.9, c=0.8, ab=0.3, cb=0.9, cba=0.8, cbb=0.1)
+    found = searched(items, a=0.9, c=0.8, aa=0.3, cb=0.9, cba=0.8, cbb=0.1)
     assert found["t judge"] == found["helpfulness"] == 1.0
     # ab was never reached, however good: a was not kept
     found = searched(items, b=0.9, c=0.8, d=0.1, ab=1.0, bb=0.5, cb=0.4, cbb=0.6)
     assert found["t judge"] == 0.0
+    # d is finished but not kept, so that it is not chosen though it scores higher than what follows
+    found = searched(items, a=0.9, b=0.8, d=0.7, ab=0.5)
+    assert found["t judge"] == 1.0
     # a finished first step takes a place of the beam and is chosen by its own score
     found = searched(items, d=0.9, a=0.8, ab=0.7, aa=0.6)
     assert found["t judge"] == 0.0

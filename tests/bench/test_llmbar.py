@@ -17,13 +17,15 @@ def test_the_average_is_over_sets(tmp_path):
         place = tmp_path / ("Natural" if name == "Natural" else f"Adversarial/{name}")
         written(place / "dataset.json", [row(1 if k < won else 2) for k in range(4)])
     written(tmp_path / "Processed/MT-Bench/dataset.json", [row()] * 40)
+    written(tmp_path / "Processed/LLMEval^2/dataset.json", [row(2)])
+    written(tmp_path / "Natural/evaluators/GPT-4/result.json", [{"winner": 1}])
     items = LLMBar().items(tmp_path)
-    assert len(items) == len({one.id for one in items}) == 60
+    assert len(items) == len({one.id for one in items}) == 61
     found = LLMBar().metrics(judged(items, lambda _, at: 1.0 - at))  # likes the first output
     assert {name: found[name] for name in shares} == {one: k / 4 for one, k in shares.items()}
     assert found["adversarial"] == pytest.approx((0 + 0.5 + 1 + 0) / 4)
     assert found["average"] == pytest.approx((0.25 + 0 + 0.5 + 1 + 0) / 5)
-    assert found["MT-Bench"] == 1.0
+    assert (found["MT-Bench"], found["LLMEval2"]) == (1.0, 0.0)
     assert found["sets"] == 5
     assert LLMBar().metrics(judged(items, oracle))["average"] == 1.0
     assert LLMBar().metrics(judged(items, constant))["average"] == 0.5

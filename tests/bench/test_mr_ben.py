@@ -44,9 +44,14 @@ def test_the_formula_as_released():
 
 def row(**other):
     return {
-        "Question_UUID": "u", "Question": "q", "Options": "A: 1", "Sampled_Model": "m",
-        "Model_Solution_Steps": ["a", "b"], "Model_Solution_Correctness": "incorrect",
-        "Model_Solution_First_Error_Step": "2", **other,
+        "Question_UUID": "u",
+        "Question": "q",
+        "Options": "A: 1",
+        "Sampled_Model": "m",
+        "Model_Solution_Steps": ["a", "b"],
+        "Model_Solution_Correctness": "incorrect",
+        "Model_Solution_First_Error_Step": "2",
+        **other,
     }
 
 

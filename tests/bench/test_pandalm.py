@@ -71,7 +71,9 @@ def test_a_constant_says_tie_everywhere(data):
 
 def test_instruction_and_input_are_the_question(tmp_path):
     rows = [row(1), row(2, input="This.", response1=True)]
-    first, second = PandaLM().items(written(tmp_path / "a.json", rows))
+    written(tmp_path / "gpt-3.5-turbo-testset-v1.json", [{"gpt_result": "1"}])
+    written(tmp_path / "testset-v1.json", rows)
+    first, second = PandaLM().items(tmp_path)
     assert first.question == "Do."
     assert second.question == "Do.\n\nThis."
     assert second.answers[0].steps == ("True",)  # the published file has a bare true

@@ -77,6 +77,15 @@ def test_scores_that_turn_the_votes_round_rank_them_backwards(tmp_path):
     assert found["brier"] > 0.99
 
 
+def test_a_tie_is_half_a_win_of_a_model(tmp_path):
+    ties = [vote(f"t{k}", winner="tie") for k in range(10)]
+    items = votes_of(tmp_path, *ties, vote(1, winner="model_b"), vote(2, winner="model_b"))
+    found = PPE().metrics(judged(items, lambda _, at: float(at)))
+    assert found["accuracy"] == found["kendall"] == 1.0  # y is ahead, by two votes in twelve
+    # the votes tie ten times, the scores never: another win rate, the same order
+    assert found["spearman"] == 1.0
+
+
 def test_a_constant_separates_nothing(tmp_path):
     items = votes_of(tmp_path, *league(SHARES))
     found = PPE().metrics(judged(items, constant))

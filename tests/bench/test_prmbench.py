@@ -12,9 +12,14 @@ from specreward.errors import InputError
 
 def row(kind, name, errors, steps=3, **other):
     return {
-        "original_question": "q0", "modified_question": "q1", "classification": kind,
-        "idx": name, "original_process": ["o1", "o2"], "error_steps": errors,
-        "modified_process": [f"s{i}" for i in range(steps)], **other,
+        "original_question": "q0",
+        "modified_question": "q1",
+        "classification": kind,
+        "idx": name,
+        "original_process": ["o1", "o2"],
+        "error_steps": errors,
+        "modified_process": [f"s{i}" for i in range(steps)],
+        **other,
     }
 
 

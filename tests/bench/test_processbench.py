@@ -1,5 +1,6 @@
 """ProcessBench: F1 by hand, the threshold, and the files at hand."""
 
+import json
 from math import isnan
 
 import pytest
@@ -98,6 +99,15 @@ def test_bad_rows_are_refused(tmp_path, row, message):
     file.write_text(f'{{"id": "math-1", "problem": "p", "steps": ["a", "b"], {row}}}\n')
     with pytest.raises(InputError, match=message):
         ProcessBench().items(file)
+
+
+def test_the_label_is_a_place_or_none(tmp_path):
+    rows = [
+        {"id": f"math-{i}", "problem": "p", "steps": ["a", "b"], "label": i - 1} for i in range(3)
+    ]
+    file = tmp_path / "math.json"
+    file.write_text(json.dumps(rows))
+    assert [item.gold[FIRST] for item in ProcessBench().items(file)] == [None, 0, 1]
 
 
 def test_files_at_hand(data):

@@ -112,3 +112,11 @@ def test_a_bad_row_is_named(tmp_path, bad, message):
     file = written(tmp_path / "a.jsonl", [row("shp", 0), bad])
     with pytest.raises(InputError, match=message):
         RewardBench().items(file)
+
+
+def test_the_raw_split_is_left_out_beside_the_filtered_one(tmp_path):
+    written(tmp_path / "raw.jsonl", [row("hep-go", k) for k in range(3)])
+    assert len(RewardBench().items(tmp_path)) == 3
+    written(tmp_path / "filtered.jsonl", [row("hep-go", 0)])
+    written(tmp_path / "shp.jsonl", [{"prompt": "Q", "chosen": "good", "rejected": "bad"}])
+    assert [one.group for one in RewardBench().items(tmp_path)] == ["hep-go", "shp"]

@@ -127,6 +127,14 @@ def test_bad_scores_are_refused(tmp_path, score, writers, message):
         RewardMATH().recorded(write(tmp_path / "x_reward.json", [row]))
 
 
+def test_the_scores_of_two_models_are_refused(tmp_path):
+    row = {"problem": "p", "solution_reference": ["m", "human_to_GPT-4"], "score": [0.1, 0.2]}
+    for name in "ab":
+        write(tmp_path / f"{name}_reward.json", [row])
+    with pytest.raises(InputError, match="the scores of one model, got 2 files"):
+        RewardMATH().recorded(tmp_path)
+
+
 def test_the_right_solution_is_found_by_its_writer(tmp_path):
     row = {"problem": "p", "solution_reference": ["m", "human_to_GPT-4"], "score": [0.1, 0.2]}
     [one] = RewardMATH().recorded(write(tmp_path / "x_reward.json", [row]))

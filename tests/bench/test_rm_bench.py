@@ -56,6 +56,8 @@ def test_a_domain_may_stand_in_the_row(tmp_path):
     rows = [row(k, domain=one) for k, one in enumerate(["math", "code", "safety-refuse"])]
     items = RMBench().items(written(tmp_path / "total_dataset.json", rows))
     assert [one.group for one in items] == ["math", "code", "safety"]
+    written(tmp_path / "chat_filtered.json", [row()])
+    assert RMBench().items(tmp_path) == items  # it has all rows already
 
 
 def test_public_data(data):

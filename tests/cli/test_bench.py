@@ -163,6 +163,37 @@ def test_runs_are_compared(call, labels, tmp_path):
     assert "rank correlation – over 1 models, too few models to tell" in done.stdout
 
 
+def test_what_files_are_warned_of_is_reported(call, tmp_path):
+    row = {
+        "classification": "deception",
+        "modified_question": "q",
+        "modified_process": ["a"],
+        "original_question": "q",
+        "original_process": ["a"],
+    }
+    rows = [row | {"idx": "1", "error_steps": [1]}, row | {"idx": "2", "error_steps": [2]}]
+    (tmp_path / "p.jsonl").write_text("".join([json.dumps(one) + "\n" for one in rows]))
+    scores = tmp_path / "scores.jsonl"
+    scores.write_text(json.dumps({"id": "deception_1", "scores": [], "steps": [[0.1]]}) + "\n")
+    done = call("bench", "prmbench", tmp_path / "p.jsonl", "--scores", scores)
+    assert done.exit_code == 0, done.stderr
+    assert "warning: " in done.stderr
+    assert "1 row(s) set aside" in done.stderr
+    assert "first error accuracy  1.0000" in done.stdout
+
+
+def test_ctrl_c_says_how_to_go_on(call, labels, tmp_path, monkeypatch):
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("specreward.cli.bench.judge", stopped)
+    done = call(*OWN, labels, *REWARD, "-o", tmp_path / "out")
+    assert done.exit_code == 130
+    assert "interrupted, state saved in" in done.stderr
+    done = call(*OWN, labels, *REWARD)
+    assert done.exit_code == 130
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

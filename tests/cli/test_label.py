@@ -105,6 +105,17 @@ def test_interrupted_it_goes_on_to_the_same_bytes(call, tmp_path, toy_plugin, af
         assert all(calls == paid for calls, paid in store.paid().values())
 
 
+def test_rows_that_are_done_are_kept_until_all_are(call, tmp_path, toy_plugin):
+    toy_plugin.FUSE.update(calls=0, interrupt=20)
+    assert call(*words(tmp_path, "--concurrency", 1)).exit_code == 130
+    kept = lines(tmp_path, "journal.jsonl")
+    assert 0 < len(kept) < 6
+    assert [one["problem"] for one in kept] == [f"train-3-{i}" for i in range(len(kept))]
+    toy_plugin.FUSE["interrupt"] = None
+    assert call(*words(tmp_path)).exit_code == 0
+    assert files(tmp_path) == FILES
+
+
 def test_killed_it_goes_on_to_the_same_bytes(call, tmp_path):
     call(*words(tmp_path / "whole", "--concurrency", 2))
     code = "from specreward.cli import main; main()"

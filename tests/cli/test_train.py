@@ -1,6 +1,8 @@
 """``specreward train``."""
 
 import json
+import sys
+from dataclasses import replace
 
 import pytest
 
@@ -10,10 +12,12 @@ pytest.importorskip("onnx", reason="the train extra is not installed")
 
 import torch
 
+from specreward.cli.train import _Bar
 from specreward.label.labelled import Labelled, dump_labelled
 from specreward.reward.trained import Trained
 from specreward.tasks.game24 import Game24
 from specreward.train import fitting
+from specreward.train.monitor import Moment
 
 pytestmark = pytest.mark.train
 
@@ -149,3 +153,23 @@ def test_no_labels(call, tmp_path):
     assert "empty" in done.stderr
     done = call("train", tmp_path / "nowhere.jsonl", "--task", "game24", "-o", tmp_path / "m")
     assert done.exit_code == 2
+
+
+def test_without_the_extra_it_says_what_to_install(call, labels, tmp_path, monkeypatch):
+    for name in ("specreward.train.fitting", "specreward.train.loop"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    done = call("train", labels, "--task", "game24", "-o", tmp_path / "m")
+    assert done.exit_code == 2
+    assert "training needs accelerate: pip install 'specreward[train]'" in done.stderr
+    assert not (tmp_path / "m").exists()
+
+
+def test_progress_says_loss_speed_and_the_number_that_decides():
+    moment = Moment(step=3, steps=9, loss=0.5, speed=1234.0)
+    with _Bar(9) as bar:
+        bar.told(moment)
+        assert bar._progress.tasks[0].fields["said"] == "loss 0.5000, 1.23k tokens/s"
+        bar.told(replace(moment, watch="held_out_auc", watched=0.75))
+        assert bar._progress.tasks[0].fields["said"].endswith(", held-out auc 0.7500")
+        assert bar._progress.tasks[0].completed == 3

@@ -162,6 +162,30 @@ def test_piles_of_several_places_keep_their_problems_apart():
     assert done[0].rows[0].labels == done[1].rows[0].labels
 
 
+class Busy:
+    """A labeller that knows how many of it are at work."""
+
+    def __init__(self):
+        self.now, self.most = 0, 0
+
+    async def __call__(self, found, models):
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.001)
+        self.now -= 1
+        return []
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_no_more_problems_than_asked_for_are_at_work(concurrency):
+    busy = Busy()
+    models = wire(TASK, Engines(policy=Counting()))
+    seen = []
+    label_piles(busy, [drawn()], models, concurrency=concurrency, on_done=seen.append)
+    assert busy.most == concurrency
+    assert {one.problem.id for one in seen} == {problem.id for problem in PROBLEMS}
+
+
 class Fixed:
     """A labeller with a need."""
 

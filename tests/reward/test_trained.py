@@ -60,7 +60,7 @@ def test_steps_are_combined_as_model_json_says(folder):
     first, second = raw()
     write(folder, combine="product()")
     assert score(Trained(str(folder))) == pytest.approx(first * second)
-    assert "product" in repr(Trained(str(folder))).lower()
+    assert "Product" in repr(assemble(TASK, reward=Trained(str(folder))).reward)
 
 
 def test_a_folder_is_a_reward_model_of_the_command_line(folder):

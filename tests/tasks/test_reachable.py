@@ -103,6 +103,9 @@ def test_game24_ends():
     assert wrong.dead
     assert not task.reachable(wrong)
     assert not task.reachable(bare(wrong))
+    right = "13 - 9 = 4 (left: 4 4 10)"
+    assert task.reachable(Path(problem, (Step(right),)))
+    assert not task.reachable(Path(problem, (Step(right, dead=True),)))
     after = bare(wrong).then(Step("10 - 4 = 6 (left: 5 6)"))
     assert not task.reachable(after)
 

@@ -133,9 +133,10 @@ def test_training_and_reading(tmp_path, objective):
     assert [len(one) for one in read] == [3, 3]
     assert read[0] + read[1] == pytest.approx(expected.sigmoid().tolist(), abs=1e-4)
     assert read[0][-1] == good
-    other, folder = Trained(str(tmp_path / "run")), str(tmp_path / "run")
-    assert repr(other) == repr(trained)
-    assert folder not in repr(other)
+    again = wire(TASK, Engines(policy=DRAFT, reward=Trained(str(tmp_path / "run")))).reward
+    assert repr(again) == repr(reward)  # results are kept under it: weights, not places
+    assert "beta=0.5" in repr(reward)
+    assert str(tmp_path) not in repr(reward)
 
 
 def test_without_a_task_it_is_the_judge_of_the_package(tmp_path):

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from safetensors.torch import load_file  # noqa: E402
 
-from specreward.errors import InputError  # noqa: E402
+from specreward.errors import InputError, StoreError  # noqa: E402
 from specreward.train import loop  # noqa: E402
 from specreward.train.decoder import Decoder, Shape  # noqa: E402
 from specreward.train.loop import Schedule, binary_loss, token_loss, train  # noqa: E402
@@ -89,6 +89,12 @@ def test_a_loss_that_is_no_number_stops_and_the_checkpoint_stays(tmp_path):
     assert all(torch.isfinite(weights).all() for weights in kept.values())
     assert load_file(tmp_path / "checkpoint.safetensors")["step"][0] == 8
     assert rows(tmp_path) == rows(tmp_path / "good")[:2]
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "checkpoint.part").mkdir()  # in the way
+    with pytest.raises(StoreError, match="checkpoint before is still there"):
+        trained(tmp_path, 12)
 
 
 def test_the_rate_over_time():

@@ -132,7 +132,7 @@ def test_spr_collapse_is_told_after_the_warmup(logits, lost):
     assert told is not None
     assert "150, 200" in told
     assert f"{lost} solutions are filtered out" in told
-    assert "warm-up" in told
+    assert "a longer warm-up or a lower learning rate" in told
     assert objective.trouble([*rows, {"step": 200, **numbers, "collapsed": 0.0}]) is None
     assert "spr(warmup=700)" in SPR(patience=1).trouble([{"step": 1, **numbers}])
 

@@ -162,13 +162,14 @@ def test_a_reward_model_is_trained_on_rollouts_and_packaged(
     module.main([*words, "--steps", "2"])
     found = json.loads((tmp_path / "r/calibration.json").read_text())
     log = [json.loads(line) for line in (tmp_path / "r/log.jsonl").read_text().splitlines()]
-    names = {"n", "auc", "loss", "ece", "positive"}
-    assert found.keys() == names | {"temperature"}
+    names = {"n", "auc", "loss", "ece", "ece_mass", "brier", "positive"}
+    assert {"method", "temperature", "n", "auc", "log_loss_after", "ece_after"} <= found.keys()
     assert {f"held_out_{name}" for name in names} | {"loss"} <= log[0].keys()
     export(task, "srm", tmp_path / "r", tmp_path / f"{task}-srm")
-    assert f"| area under the ROC curve | {found['auc']:.4f} |" in (
-        tmp_path / f"{task}-srm/card.md"
-    ).read_text("utf-8")
+    auc = "–" if found["auc"] is None else f"{found['auc']:.4f}"
+    assert f"| area under the ROC curve | {auc} |" in (tmp_path / f"{task}-srm/card.md").read_text(
+        "utf-8"
+    )
     assert embedded_tasks(tmp_path) == [task]
     _, srm = embedded_models(task, folder=tmp_path)
     assert srm.name.startswith(f"{task}-srm@")

@@ -11,8 +11,8 @@ from specreward.generate.vocabulary import Vocabulary  # noqa: E402
 from specreward.tasks import blocksworld_text as text  # noqa: E402
 from specreward.tasks.blocks import distance, read_goal, read_state  # noqa: E402
 from specreward.tasks.blocksworld import Blocksworld  # noqa: E402
-from specreward.train.calibrate import auc  # noqa: E402
 from specreward.train.decoder import Decoder, Shape  # noqa: E402
+from specreward.train.quality import auc  # noqa: E402
 from specreward.train.rollouts import (  # noqa: E402
     Labelled,
     batch_of,

@@ -15,9 +15,10 @@ from generate.hf import tiny  # noqa: E402
 
 from specreward.errors import InputError  # noqa: E402
 from specreward.label.labelled import Labelled, dump_labelled  # noqa: E402
+from specreward.reward.aggregate import Minimum  # noqa: E402
 from specreward.reward.published import EncoderSRM  # noqa: E402
 from specreward.reward.published.solution_text import encode_pair, encode_solution  # noqa: E402
-from specreward.reward.published.trained_classifier import TrainedClassifier  # noqa: E402
+from specreward.reward.published.trained_classifier import trained_classifier  # noqa: E402
 from specreward.reward.solutions import Solution, SolutionReward  # noqa: E402
 from specreward.spec import name_of, parse  # noqa: E402
 from specreward.train.examples import Example  # noqa: E402
@@ -71,7 +72,7 @@ def networks(encoder, labels):
     return {
         "pair": Encoder(encoder, add_tokens=True, longest=200, seed=1),
         "whole": Encoder(encoder, whole=True, add_tokens=True, longest=200, seed=1),
-        "new": Encoder(words=labels, vocabulary=300, width=16, layers=1, heads=2),
+        "new": Encoder(labels, vocabulary=300, width=16, layers=1, heads=2),
         "decoder": Causal(decoder, add_tokens=True, seed=1),
         "two": Causal(decoder, add_tokens=True, outputs=2, seed=1),
         "verdicts": Causal(decoder, step_token="\n", verdict=("7", "5")),
@@ -84,9 +85,14 @@ NAMES = ("pair", "whole", "new", "decoder", "two", "verdicts", "gpt2")
 
 def saved(network, folder, **more):
     """What training leaves of a network."""
-    card = {"format": 1, "combine": "minimum()", **network.save(folder), **more}
+    card = {"format": 1, **network.save(folder), **more}
     (Folder(folder) / "model.json").write_text(json.dumps(card), "utf-8")
-    return TrainedClassifier.load(Folder(folder))
+    return trained_classifier(Folder(folder), card, Minimum())
+
+
+def read_again(folder):
+    card = json.loads((Folder(folder) / "model.json").read_text())
+    return trained_classifier(Folder(folder), card, Minimum())
 
 
 def shaken(network):
@@ -153,7 +159,7 @@ def test_the_name_tells_weights_and_reading_apart(networks, tmp_path):
         names.add(model.name)
         copy = tmp_path / f"{name}-copy"
         shutil.copytree(tmp_path / name, copy)
-        assert TrainedClassifier.load(copy).name.replace("-copy", "") == model.name
+        assert read_again(copy).name.replace("-copy", "") == model.name
     assert len(names) == 3
 
 
@@ -171,15 +177,7 @@ def test_a_changed_card_is_refused(networks, tmp_path, change, said):
     card = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps(card | change))
     with pytest.raises(InputError, match=said):
-        graded(TrainedClassifier.load(tmp_path), OTHER)
-
-
-def test_a_folder_without_card_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"model\.json cannot be read"):
-        TrainedClassifier.load(tmp_path)
-    (tmp_path / "model.json").write_text("[]")
-    with pytest.raises(InputError, match="expected an object"):
-        TrainedClassifier.load(tmp_path)
+        graded(read_again(tmp_path), OTHER)
 
 
 # ------------------------------------------------------------------------------ what is read
@@ -434,10 +432,9 @@ def test_a_verdict_of_words_that_are_no_tokens_is_refused():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Encoder(), "either a model to start from"),
-        (lambda: Encoder("x", words="y"), "either a model to start from"),
-        (lambda: Encoder("x", width=64), "width: expected none together with a model"),
-        (lambda: Encoder(words="x", width=10, heads=4), "multiple of heads"),
+        (lambda: Encoder(" "), "model: expected a folder"),
+        (lambda: Encoder("x", width=10, heads=4), "multiple of heads"),
+        (lambda: Encoder("x", layers=0), "layers"),
         (lambda: Encoder("x", longest=7), "longest"),
         (lambda: Encoder("x", dropout=1.0), "dropout"),
         (lambda: Encoder("x", step_token=" "), "step_token"),
@@ -533,19 +530,18 @@ def test_words_are_trained_on_texts_the_same_each_time():
         trained_words(iter(texts), 259, ("[STEP]",))
 
 
-def test_words_of_a_folder_are_taken_as_they_are(encoder):
-    network = Encoder(
-        words=encoder, add_tokens=True, width=16, layers=1, heads=2, longest=64
-    ).build()
-    assert network.tokenizer.cls_token == "[CLS]"
-    assert len(network.encode([example(solution())]).marks.step) == 3
-    with pytest.raises(InputError, match=r"no model in|cannot be loaded"):
-        Encoder(words="/nowhere/at/all").build()
+def test_a_shape_is_of_a_new_encoder_only(encoder, labels):
+    network = Encoder(labels, vocabulary=280, width=24, layers=3, heads=2, longest=64).build()
+    config = network.model.config
+    assert (config.hidden_size, config.num_hidden_layers, config.num_attention_heads) == (24, 3, 2)
+    assert config.vocab_size == len(network.tokenizer) <= 280
+    with pytest.raises(InputError, match="width, layers: expected none together with"):
+        Encoder(encoder, add_tokens=True, longest=64, width=64, layers=2).build()
 
 
 def test_a_file_that_holds_no_labelled_solutions_is_refused(tmp_path):
     path = tmp_path / "texts.jsonl"
     for text in ("{}\n", "no\n", "[]\n"):
         path.write_text(text)
-        with pytest.raises(InputError, match="line 1: no labelled solution"):
-            Encoder(words=str(path)).build()
+        with pytest.raises(InputError, match=r"texts\.jsonl"):
+            Encoder(str(path)).build()

@@ -39,7 +39,7 @@ __all__ = ["AceMathRewardBench"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class AceMathRewardBench:
-    """The benchmark.
+    """AceMath-RewardBench; rows as of recorded pools, a file for each set.
 
     Args:
         n: Solutions drawn for each choice, at least 1.

@@ -32,7 +32,7 @@ __all__ = ["BIGBenchMistake"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class BIGBenchMistake:
-    """The benchmark.
+    """BIG-Bench Mistake; rows input, steps, mistake_index, a file for each task.
 
     Args:
         threshold: A step below it is predicted to be the mistake, in [0, 1].

@@ -53,7 +53,7 @@ def intervals(
         places = [
             members[at]
             for members in groups.values()
-            for at in rng.integers(0, len(members), size=len(members))
+            for at in rng.integers(0, len(members), size=len(members)).tolist()
         ]
         for name, value in benchmark.metrics([judged[at] for at in places]).items():
             if name in drawn and not isnan(value):

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from specreward.bench.benchmark import Item, Judged
-from specreward.bench.files import Row, read_files
-from specreward.bench.pairs import accuracy, grouped, mean, pair
+from specreward.bench.files import Row
+from specreward.bench.pairs import accuracy, grouped, mean, pair, rows_of
 
 __all__ = ["LLMBar"]
 
@@ -46,8 +46,8 @@ class LLMBar:
 }"""
 
     def items(self, folder: Path) -> list[Item]:
-        """The pairs of a file or folder."""
-        rows = enumerate(read_files(folder, "*.json", "*.jsonl"))
+        """The pairs of a file or folder; of files ``dataset.json`` alone where there are any."""
+        rows = enumerate(rows_of(folder, "*.json", "*.jsonl", prefer="dataset"))
         return [_item(row, place) for place, row in rows]
 
     def metrics(self, judged: Sequence[Judged]) -> dict[str, float]:
@@ -61,9 +61,14 @@ class LLMBar:
         return {**found, **shares, "sets": sets}
 
 
+def _plain(name: str) -> str:
+    """A name by its letters and digits: ``LLMEval^2`` is a folder of the authors."""
+    return "".join([sign for sign in name.lower() if sign.isalnum()])
+
+
 def _item(row: Row, place: int) -> Item:
     places = (row.file.stem, row.file.parent.name)
-    name = next((one for part in places for one in SETS if one.lower() in part.lower()), None)
+    name = next((one for part in places for one in SETS if _plain(one) in _plain(part)), None)
     if name is None:
         raise row.refused(f"a set of {', '.join(SETS)} in the name of file or folder", places)
     return pair(

@@ -52,7 +52,7 @@ def mr_score(mcc: float, step: float, reason: float) -> float:
 @final
 @dataclass(frozen=True, kw_only=True)
 class MRBen:
-    """The benchmark.
+    """MR-Ben; rows Question, Model_Solution_Steps, _Correctness, _First_Error_Step, by subject.
 
     Args:
         threshold: A step below it is predicted to be wrong, in [0, 1].

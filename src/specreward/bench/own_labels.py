@@ -51,7 +51,7 @@ Floats = NDArray[np.float64]
 @final
 @dataclass(frozen=True, kw_only=True)
 class OwnLabels:
-    """The benchmark.
+    """Own labels; rows as specreward label writes them.
 
     Args:
         task: Whose problems the labels are of: what embedded and trained models read; free text by
@@ -60,7 +60,7 @@ class OwnLabels:
         combine: The score of a solution from those of its steps, for the choice among solutions.
     """
 
-    task: Task = field(default_factory=QA, kw_only=False)
+    task: Task = field(default=QA(), kw_only=False)
     threshold: float = 0.5
     combine: Aggregate = Last()
     per_step: ClassVar[bool] = True

@@ -9,14 +9,39 @@ paper does. A judge that compares in both orders and contradicts itself gives eq
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite, nan
+from pathlib import Path
 
 from specreward.bench.benchmark import Answer, Item, Judged
-from specreward.bench.files import Row
+from specreward.bench.files import Row, files_of, read_file
 from specreward.errors import RewardError
 
-__all__ = ["accuracy", "conversation", "grouped", "mean", "pair", "scores_of", "spoken", "win"]
+__all__ = [
+    "accuracy",
+    "conversation",
+    "grouped",
+    "mean",
+    "pair",
+    "rows_of",
+    "scores_of",
+    "spoken",
+    "win",
+]
+
+
+def rows_of(folder: Path, *patterns: str, prefer: str) -> Iterator[Row]:
+    """The rows of a folder's files, or of a file; of those named ``prefer`` alone if there are any.
+
+    Args:
+        folder: The folder or file.
+        patterns: Names of files that are read.
+        prefer: Name without ending: such a file holds all that is published, others it again.
+    """
+    files = files_of(folder, *patterns)
+    whole = [file for file in files if file.stem == prefer]
+    for file in whole or files:
+        yield from read_file(file)
 
 
 def pair(

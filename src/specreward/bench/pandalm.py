@@ -58,8 +58,8 @@ class PandaLM:
         number("pandalm margin", self.margin, 0)
 
     def items(self, folder: Path) -> list[Item]:
-        """The pairs of a file or folder."""
-        return [_item(row) for row in read_files(folder, "*.json", "*.jsonl")]
+        """The pairs of a file, or of the files ``testset*.json`` of a folder."""
+        return [_item(row) for row in read_files(folder, "testset*.json", "*.jsonl")]
 
     def metrics(self, judged: Sequence[Judged]) -> dict[str, float]:
         """``accuracy`` and the means of precision, recall and F1 over the three classes."""

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from statistics import NormalDist
@@ -190,30 +191,52 @@ def _apart(draws: _Floats) -> _Floats:
 # ---------------------------------------------------------------------------------- correctness
 
 
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """What one prompt adds to the means.
+
+    Args:
+        curve: Chance that the highest-scored of k answers is right, ``[K]``.
+        best: Chance that one of them is, ``[K]``.
+        auc: Of its own answers; NaN where all are right or all wrong.
+    """
+
+    curve: tuple[float, ...]
+    best: tuple[float, ...]
+    auc: float
+
+
+@lru_cache(maxsize=1 << 14)
+def _prompt(scores: tuple[float, ...], right: tuple[bool, ...]) -> _Prompt:
+    """Kept, as intervals ask for the same prompts again and again."""
+    n, sizes = len(scores), range(1, len(scores) + 1)
+    return _Prompt(
+        tuple([highest_at(scores, right, n, k) for k in sizes]),
+        tuple([pass_at(sum(right), n, k) for k in sizes]),
+        _auc(list(zip(scores, right, strict=True))),
+    )
+
+
 def _correctness(judged: Sequence[Judged]) -> dict[str, float]:
-    rows = [(scores_of(one), one.item.gold["right"]) for one in judged]
+    rows = [(scores_of(one), tuple(one.item.gold["right"])) for one in judged]
     wins = [
         scores[good] > scores[bad]
         for (scores, _), one in zip(rows, judged, strict=True)
         for good, bad in one.item.gold["pairs"]
     ]
-    most = min([len(scores) for scores, _ in rows])
-    curve = [_best_of(rows, k) for k in range(1, most + 1)]
-    ideal = [mean([pass_at(sum(r), len(r), k) for _, r in rows]) for k in range(1, most + 1)]
+    prompts = [_prompt(scores, right) for scores, right in rows]
+    most = min([len(one.curve) for one in prompts])
+    curve = [mean([one.curve[k] for one in prompts]) for k in range(most)]
+    best = [mean([one.best[k] for one in prompts]) for k in range(most)]
     pooled = [row for scores, right in rows for row in zip(scores, right, strict=True)]
-    own = [_auc(list(zip(scores, right, strict=True))) for scores, right in rows]
     return {
         "accuracy": mean(wins),
         "roc auc": _auc(pooled),
-        "prompt auc": mean([one for one in own if one == one]),
+        "prompt auc": mean([one.auc for one in prompts if one.auc == one.auc]),
         "max": max(curve),
         "end": curve[-1],
-        "loss": mean([(one - best) ** 2 for one, best in zip(curve, ideal, strict=True)]),
+        "loss": mean([(one - other) ** 2 for one, other in zip(curve, best, strict=True)]),
     }
-
-
-def _best_of(rows: Sequence[tuple[tuple[float, ...], Sequence[bool]]], k: int) -> float:
-    return mean([highest_at(scores, right, len(scores), k) for scores, right in rows])
 
 
 def _auc(rows: Sequence[tuple[float, bool]]) -> float:

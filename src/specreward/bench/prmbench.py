@@ -116,7 +116,7 @@ def _f1(hits: int, false: int, missed: int) -> float:
 @final
 @dataclass(frozen=True, kw_only=True)
 class PRMBench:
-    """The benchmark.
+    """PRMBench; rows classification, idx, modified_process, error_steps, original_process.
 
     Args:
         threshold: A step below it is predicted to be wrong, in [0, 1].

@@ -32,7 +32,7 @@ TUNED_ON = "gsm8k"
 @final
 @dataclass(frozen=True, kw_only=True)
 class ProcessBench:
-    """The benchmark.
+    """ProcessBench; rows id, problem, steps, label (-1 or the first wrong step).
 
     Args:
         threshold: A step below it is predicted to be wrong, in [0, 1]; None finds the best one on

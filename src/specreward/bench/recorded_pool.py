@@ -33,7 +33,7 @@ _CLAIM = re.compile(r"^(?:A:|####)\s*(.*)$", re.MULTILINE)
 @final
 @dataclass(frozen=True, kw_only=True)
 class RecordedPool:
-    """The benchmark.
+    """Recorded pools; rows question, solutions, right, at will answers and scores.
 
     Args:
         n: Solutions to choose among, at least 1; None takes as many as every question has.

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from specreward.bench.benchmark import Item, Judged
-from specreward.bench.files import Row, read_files
+from specreward.bench.files import Row, files_of, read_file
 from specreward.bench.pairs import accuracy, conversation, grouped, mean, pair
 from specreward.checks import number
 
@@ -101,9 +101,12 @@ class RewardBench:
         number("rewardbench tie", self.tie, 0, 1)
 
     def items(self, folder: Path) -> list[Item]:
-        """The pairs of a file or folder."""
-        rows = enumerate(read_files(folder, "*.jsonl", "*.json"))
-        return [_item(row, place) for place, row in rows]
+        """The pairs of a file or folder; ``raw`` is left out where there is ``filtered``."""
+        files = files_of(folder, "*.jsonl", "*.json")
+        if any(file.stem == "filtered" for file in files):
+            files = [file for file in files if file.stem != "raw"]
+        rows = [row for file in files for row in read_file(file)]
+        return [_item(row, place) for place, row in enumerate(rows)]
 
     def metrics(self, judged: Sequence[Judged]) -> dict[str, float]:
         """``score``, the sections, the subsets, and how many sections there were.

@@ -53,7 +53,7 @@ WAYS: Mapping[str, Aggregate] = {
 @final
 @dataclass(frozen=True, kw_only=True)
 class RewardMATH:
-    """The benchmark.
+    """RewardMATH; rows problem_id, problem, eval_solution, solution_type; or released scores.
 
     Args:
         per_step: Ask for the scores of steps, and report each way to make one score of them; else
@@ -88,12 +88,17 @@ class RewardMATH:
         """The released scores: ``problem``, ``solution_reference`` and ``score`` in each row.
 
         The texts of the solutions are not in these files, so that answers stand without them.
+
+        Raises:
+            InputError: As for every benchmark, or the folder has the scores of several models.
         """
-        found = []
-        for file in files_of(folder, "*_reward.json"):
-            for place, row in enumerate(read_file(file)):
-                found.append(_recorded(row, f"{file.stem}-{place}"))
-        return found
+        files = files_of(folder, "*_reward.json")
+        if len(files) > 1:
+            raise InputError(
+                f"{folder}: expected the scores of one model, got {len(files)} files: give one"
+            )
+        rows = enumerate(read_file(files[0]))
+        return [_recorded(row, f"{files[0].stem}-{place}") for place, row in rows]
 
     def metrics(self, judged: Sequence[Judged]) -> dict[str, float]:
         """``accuracy`` and ``mrr``; of step scores by each way, the first of them as headline."""

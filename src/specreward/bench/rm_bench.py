@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from specreward.bench.benchmark import Answer, Item, Judged
-from specreward.bench.files import Row, read_files
-from specreward.bench.pairs import conversation, grouped, mean, scores_of
+from specreward.bench.files import Row
+from specreward.bench.pairs import conversation, grouped, mean, rows_of, scores_of
 
 __all__ = ["RMBench", "levels", "matrix"]
 
@@ -48,8 +48,11 @@ class RMBench:
 }"""
 
     def items(self, folder: Path) -> list[Item]:
-        """The prompts of a file or folder, each with its six answers."""
-        return [_item(row) for row in read_files(folder, "*.json", "*.jsonl")]
+        """The prompts of a file or folder, each with its six answers.
+
+        ``total_dataset.json`` has the rows of all other files, and is read alone where it is.
+        """
+        return [_item(row) for row in rows_of(folder, "*.json", "*.jsonl", prefer="total_dataset")]
 
     def metrics(self, judged: Sequence[Judged]) -> dict[str, float]:
         """``overall``, the three levels, each domain, and each domain's levels.

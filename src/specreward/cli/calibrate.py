@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, is_dataclass, replace
-from math import isnan
 from pathlib import Path
 from typing import Annotated, Any, cast, final
 
@@ -137,7 +136,7 @@ class _Work:
         }
         entries: dict[str, object] = {
             **self.family.entries(found),
-            **_without_nan(compared(before, after)),
+            **compared(before, after),
             "bins": self.bins,
             "data": about,
             "thresholds": thresholds,
@@ -248,7 +247,9 @@ def _chosen(name: str, share: float, fit: Scores, found: Map) -> Threshold:
 
 def _tried(chosen: Threshold, held: Scores, found: Map) -> dict[str, Any]:
     """A threshold and what it gives on the other half, as it is written."""
-    given = tried([found(score) for score in held.scores], held.labels, chosen.threshold)
+    given = tried(
+        [found(score) for score in held.scores], held.labels, held.places, chosen.threshold
+    )
     return {
         "rule": chosen.rule,
         "asked": chosen.asked,
@@ -265,11 +266,6 @@ def _tried(chosen: Threshold, held: Scores, found: Map) -> dict[str, Any]:
         },
         "n": given.n,
     }
-
-
-def _without_nan(found: dict[str, float | int]) -> dict[str, float | int | None]:
-    """An AUC of one class alone is not defined, which JSON says by null."""
-    return {name: None if isnan(value) else value for name, value in found.items()}
 
 
 def _diagram(

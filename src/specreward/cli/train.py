@@ -37,66 +37,74 @@ __all__ = ["train"]
 REJECTED = "labels.rejected.jsonl"
 
 
+LabelFiles = Annotated[list[Path], typer.Argument(help="Files of labelled solutions, any format.")]
+TaskName = Annotated[
+    str | None, typer.Option(help="Whose small decoder to train, where no network is named.")
+]
+NetworkText = Annotated[
+    str | None, typer.Option(help='What to train: "small_decoder(game24())", ...')
+]
+ObjectiveText = Annotated[str, typer.Option(help="For what: srm(), srm_plus(), prm(), orm(), ...")]
+HeldOut = Annotated[float, typer.Option(help="Share of the problems to measure on, in [0, 1].")]
+HeldOutFile = Annotated[
+    Path | None, typer.Option(help="Labelled solutions to measure on instead of a share.")
+]
+Steps = Annotated[int, typer.Option(min=1, help="Optimiser steps.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Examples at once.")]
+Accumulate = Annotated[int, typer.Option(min=1, help="Batches to a step.")]
+Rate = Annotated[float, typer.Option(help="Peak learning rate, above 0.")]
+Warmup = Annotated[int | None, typer.Option(min=1, help="Steps of warm-up; a 20th of all.")]
+Every = Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints; a 20th of all.")]
+Patience = Annotated[
+    int, typer.Option(min=0, help="Checkpoints without a better one before it ends; 0: none.")
+]
+Minutes = Annotated[
+    float | None, typer.Option(help="Limit on the clock; results depend on the speed then.")
+]
+Precision = Annotated[str, typer.Option(help="float32 or bfloat16.")]
+Combine = Annotated[str | None, typer.Option(help="How step scores become one, such as minimum().")]
+Most = Annotated[
+    int | None, typer.Option("--limit", "-n", min=1, help="Most solutions of each file.")
+]
+
+
 def train(
-    labels: Annotated[list[Path], typer.Argument(help="Files of labelled solutions, any format.")],
+    labels: LabelFiles,
     output: Output,
-    task: Annotated[
-        str | None, typer.Option(help="Whose small decoder to train, where no network is named.")
-    ] = None,
-    network: Annotated[
-        str | None, typer.Option(help='What to train: "small_decoder(game24())", ...')
-    ] = None,
-    objective: Annotated[
-        str, typer.Option(help="For what: srm(), srm_plus(), prm(), orm(), ...")
-    ] = ("srm_plus()"),
-    held_out: Annotated[
-        float, typer.Option(help="Share of the problems to measure on, in [0, 1].")
-    ] = 0.1,
-    held_out_file: Annotated[
-        Path | None, typer.Option(help="Labelled solutions to measure on instead of a share.")
-    ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 500,
-    batch: Annotated[int, typer.Option(min=1, help="Examples at once.")] = 16,
-    accumulate: Annotated[int, typer.Option(min=1, help="Batches to a step.")] = 1,
-    rate: Annotated[float, typer.Option(help="Peak learning rate, above 0.")] = 3e-4,
-    warmup: Annotated[
-        int | None, typer.Option(min=1, help="Steps of warm-up; a 20th of all.")
-    ] = None,
-    every: Annotated[
-        int | None, typer.Option(min=1, help="Steps between checkpoints; a 20th of all.")
-    ] = None,
-    patience: Annotated[
-        int, typer.Option(min=0, help="Checkpoints without a better one before it ends; 0: none.")
-    ] = 6,
-    minutes: Annotated[
-        float | None, typer.Option(help="Limit on the clock; results depend on the speed then.")
-    ] = None,
-    precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
-    combine: Annotated[
-        str | None, typer.Option(help="How step scores become one, such as minimum().")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, help="Most solutions of each file.")
-    ] = None,
+    task: TaskName = None,
+    network: NetworkText = None,
+    objective: ObjectiveText = "srm_plus()",
+    held_out: HeldOut = 0.1,
+    held_out_file: HeldOutFile = None,
+    steps: Steps = 500,
+    batch: BatchSize = 16,
+    accumulate: Accumulate = 1,
+    rate: Rate = 3e-4,
+    warmup: Warmup = None,
+    every: Every = None,
+    patience: Patience = 6,
+    minutes: Minutes = None,
+    precision: Precision = "float32",
+    combine: Combine = None,
+    limit: Most = None,
     seed: Seed = 0,
 ) -> None:
     """Train a reward model from labelled steps; the same command goes on where it was stopped."""
-    settings = {
-        "steps": steps,
-        "rate": rate,
-        "warmup": warmup or max(1, steps // 20),
-        "minutes": math.inf if minutes is None else minutes,
-        "batch": batch,
-        "accumulate": accumulate,
-        "every": every or max(1, steps // 20),
-        "patience": patience,
-        "seed": seed,
-        "precision": precision,
-    }
     job = _Job(
         network=_network(network, task),
         objective=parse(objective, "objective"),
-        settings=settings,
+        settings={
+            "steps": steps,
+            "rate": rate,
+            "warmup": warmup or max(1, steps // 20),
+            "minutes": math.inf if minutes is None else minutes,
+            "batch": batch,
+            "accumulate": accumulate,
+            "every": every or max(1, steps // 20),
+            "patience": patience,
+            "seed": seed,
+            "precision": precision,
+        },
         labels=labels,
         held_out=held_out,
         held_out_file=held_out_file,

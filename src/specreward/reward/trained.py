@@ -67,10 +67,6 @@ class Trained:
 
     __cite__: ClassVar[str] = SPECULATIVE_REWARD_MODEL
 
-    def __repr__(self) -> str:
-        """By its weights, not by where they lie."""
-        return f"Trained({', '.join(self.names)}, combine={self._combine!r})"
-
     @property
     def names(self) -> list[str]:
         """Weights and revision, and the calibration if there is one.

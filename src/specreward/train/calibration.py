@@ -168,14 +168,16 @@ def fit_temperature(logits: Sequence[float], labels: Sequence[float]) -> float:
     return math.exp((low + high) / 2)
 
 
-def compared(before: Quality, after: Quality) -> dict[str, float | int]:
+def compared(before: Quality, after: Quality) -> dict[str, float | int | None]:
     """Entries of ``calibration.json``: the quality of raw and of calibrated scores, side by side.
+
+    An AUC of one class alone is not defined, which is None.
 
     Args:
         before: Of raw scores.
         after: Of calibrated scores of the same steps.
     """
-    return {
+    found = {
         "n": after.n,
         "positive": after.positive,
         "auc": after.auc,
@@ -189,6 +191,7 @@ def compared(before: Quality, after: Quality) -> dict[str, float | int]:
         "log_loss_before": before.loss,
         "log_loss_after": after.loss,
     }
+    return {name: None if math.isnan(value) else value for name, value in found.items()}
 
 
 def write_calibration(logits: Sequence[float], labels: Sequence[float], out: Path) -> float:

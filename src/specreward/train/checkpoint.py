@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from specreward.errors import InputError
+from specreward.errors import InputError, StoreError
 
 __all__ = ["State", "resume", "save_state", "save_whole"]
 
@@ -54,11 +54,21 @@ class State:
 def save_whole(
     tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write a safetensors file whole or not at all."""
+    """Write a safetensors file whole or not at all.
+
+    Raises:
+        StoreError: It cannot be written; what was there before is untouched.
+    """
     part = path.with_suffix(".part")
     copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
-    save_file(copies, part, metadata=None if metadata is None else dict(metadata))
-    os.replace(part, path)
+    try:
+        save_file(copies, part, metadata=None if metadata is None else dict(metadata))
+        os.replace(part, path)
+    except (OSError, SafetensorError) as error:
+        raise StoreError(
+            f"expected a checkpoint that can be written to {path}, got {error}: make room and run "
+            "the same again; the checkpoint before is still there"
+        ) from error
 
 
 def save_state(

@@ -33,6 +33,7 @@ from specreward.report.files import write_whole
 from specreward.seeds import derive
 from specreward.spec import name_of, parse
 from specreward.train.card import HELD_OUT, Run, held_out_of, write_run
+from specreward.train.checkpoint import State
 from specreward.train.checks import check_data, check_examples
 from specreward.train.examples import Batch, Example, Guarded, Marks, Network, Objective
 from specreward.train.loop import Loop, NotFinite, Schedule, accelerated
@@ -123,6 +124,19 @@ class Fitted:
     after: Mapping[str, float | None]
     stopped: bool
 
+    @classmethod
+    def of(cls, state: State, folder: Path) -> Fitted:
+        """What came of a run that is over."""
+        rows = {int(row["step"]): held_out_of(row) for row in state.rows}
+        return cls(
+            folder=folder,
+            steps=state.step,
+            best_step=state.best_step,
+            before=rows[0],
+            after=rows[state.best_step],
+            stopped=state.stopped,
+        )
+
 
 def fit(
     network: NetworkSettings,
@@ -145,15 +159,14 @@ def fit(
         held_out: Others, of other problems.
         settings: How long and how fast.
         out: Folder; made if it is not there.
-        combine: Text of the aggregate of step scores; by default what the network says, else the
-            smallest for labels of single steps and the last for others.
+        combine: Text of the aggregate of step scores; by default what the network says, else
+            ``minimum()`` for labels of single steps and ``last()`` for others.
         about: What the card is to say besides: files, the command.
         on_step: Called after each step.
 
     Raises:
-        InputError: Data, settings and network do not go together; the folder is another run's; or
-            a loss was not a number: its batch is in ``bad_batch.jsonl`` then.
-        MissingExtra: A library is not installed.
+        InputError: Data, settings and network do not go together, the folder is another run's, or
+            a loss was not a number.
     """
     check_data(train, held_out)
     examples = objective.examples(train)
@@ -170,26 +183,16 @@ def fit(
         watch=objective.watch,
         about=about or {},
     )
-    torch.manual_seed(derive(settings.seed, "weights"))
-    module = _module(network)
-    fitting = _Fitting(module, objective, examples, apart, settings)
-    if not (out / "checkpoint").exists():
-        fitting.read_all()
+    fitting = _Fitting(_built(network, settings.seed), objective, examples, apart, settings)
     state = fitting.run(out, run.fingerprint, on_step)
-    module.load_state_dict(load_file(out / "checkpoint" / "best.safetensors"))
-    write_run(run, state, module, out)
-    rows = {int(row["step"]): held_out_of(row) for row in state.rows}
-    return Fitted(
-        folder=out,
-        steps=state.step,
-        best_step=state.best_step,
-        before=rows[0],
-        after=rows[state.best_step],
-        stopped=state.stopped,
-    )
+    fitting.module.load_state_dict(load_file(out / "checkpoint" / "best.safetensors"))
+    write_run(run, state, fitting.module, out)
+    return Fitted.of(state, out)
 
 
-def _module(network: NetworkSettings) -> Any:  # noqa: ANN401 - a Network that is a torch module
+def _built(network: NetworkSettings, seed: int) -> Any:  # noqa: ANN401 - it is a torch module
+    """The network with its first weights, which are a function of the seed."""
+    torch.manual_seed(derive(seed, "weights"))
     module: Any = network.build()
     if not isinstance(module, nn.Module):
         raise InputError(f"expected build() to give a torch module, got {type(module).__name__}")
@@ -214,8 +217,10 @@ class _Fitting:
 
     def run(
         self, out: Path, fingerprint: Mapping[str, str], on_step: Callable[[Moment], None] | None
-    ) -> Any:  # noqa: ANN401
+    ) -> State:
         """The loop, from where the folder is."""
+        if not (out / "checkpoint").exists():
+            self.read_all()
         settings, objective = self.settings, self.objective
         loop = Loop[tuple[int, Batch]](
             batches=lambda index: (index // settings.accumulate, self.batch(index)),

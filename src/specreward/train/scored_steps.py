@@ -30,6 +30,7 @@ class Scores:
     Args:
         scores: ``[N]``, in [0, 1].
         labels: ``[N]``, in [0, 1].
+        places: ``[N]``, which problem a step is of.
         problems: How many problems they are of.
         failed: Problems that could not be scored and are left out.
         reason: Why the first of them could not, or an empty text.
@@ -37,6 +38,7 @@ class Scores:
 
     scores: tuple[float, ...]
     labels: tuple[float, ...]
+    places: tuple[int, ...]
     problems: int
     failed: int = 0
     reason: str = ""
@@ -91,23 +93,7 @@ def score_steps(
         on_result=on_result,
         label="calibrate",
     )
-    scores: list[float] = []
-    labels: list[float] = []
-    failed = [one for one in results if one.ended != "done"]
-    if len(failed) == len(results):
-        raise InputError(f"no problem could be scored; the first: {failed[0].error}")
-    for pile, result in zip(piles, results, strict=True):
-        if result.ended == "done":
-            for score, label in _matched(pile, result):
-                scores.append(score)
-                labels.append(label)
-    return Scores(
-        scores=tuple(scores),
-        labels=tuple(labels),
-        problems=len(results) - len(failed),
-        failed=len(failed),
-        reason=str(failed[0].error) if failed else "",
-    )
+    return _gathered(piles, results)
 
 
 def _read(one: Labelled) -> tuple[str, ...]:
@@ -139,3 +125,26 @@ def _matched(pile: Sequence[Labelled], result: Result) -> list[tuple[float, floa
         for score, label in zip(known[_read(one)], one.labels, strict=False)
         if label is not None
     ]
+
+
+def _gathered(piles: Sequence[Sequence[Labelled]], results: Sequence[Result]) -> Scores:
+    scores: list[float] = []
+    labels: list[float] = []
+    places: list[int] = []
+    failed = [one for one in results if one.ended != "done"]
+    if len(failed) == len(results):
+        raise InputError(f"no problem could be scored; the first: {failed[0].error}")
+    for place, (pile, result) in enumerate(zip(piles, results, strict=True)):
+        if result.ended == "done":
+            for score, label in _matched(pile, result):
+                scores.append(score)
+                labels.append(label)
+                places.append(place)
+    return Scores(
+        scores=tuple(scores),
+        labels=tuple(labels),
+        places=tuple(places),
+        problems=len(results) - len(failed),
+        failed=len(failed),
+        reason=str(failed[0].error) if failed else "",
+    )

@@ -17,7 +17,7 @@ import numpy as np
 from specreward.checks import number
 from specreward.errors import InputError
 from specreward.search.speculative import calibrate
-from specreward.stats import Interval, wilson
+from specreward.stats import Interval, paired_ratio, wilson
 from specreward.train.calibration import FEWEST
 
 __all__ = ["Threshold", "Tried", "by_acceptance", "by_error", "by_loss", "raw_of", "tried"]
@@ -44,7 +44,7 @@ class Threshold:
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """What a threshold gives on other steps, each share with its 95 % Wilson interval.
+    """What a threshold gives on other steps, each share with its 95 % interval.
 
     Args:
         n: Steps.
@@ -144,22 +144,49 @@ def _unmet(what: str, share: float, reached: np.ndarray, n: int) -> InputError:
     )
 
 
-def tried(scores: Sequence[float], labels: Sequence[float], threshold: float) -> Tried:
+def tried(
+    scores: Sequence[float],
+    labels: Sequence[float],
+    problems: Sequence[int],
+    threshold: float,
+    *,
+    seed: int = 0,
+) -> Tried:
     """What a threshold gives on steps that it was not chosen on.
+
+    Args:
+        scores: ``[N]``, in [0, 1], at least one.
+        labels: ``[N]``; good from 0.5 on.
+        problems: ``[N]``, which problem a step is of.
+        threshold: On the scale of the scores.
+        seed: Of the bootstrap.
 
     Raises:
         InputError: There is no step.
     """
-    reaches = [score >= threshold for score in scores]
-    good = [label >= 0.5 for label in labels]
-    n, accepted = len(scores), sum(reaches)
-    bad = sum([one and not fine for one, fine in zip(reaches, good, strict=True)])
-    lost = sum([fine and not one for one, fine in zip(reaches, good, strict=True)])
+    reaches = np.asarray(scores, float) >= threshold
+    good = np.asarray(labels, float) >= 0.5
+    each = np.ones(len(reaches), bool)
     return Tried(
-        n=n,
-        accepted=wilson(accepted, n),
-        error=wilson(bad, accepted) if accepted else None,
-        loss=wilson(lost, n - accepted) if n > accepted else None,
+        n=len(reaches),
+        accepted=_share(reaches, each, problems, seed),
+        error=_share(reaches & ~good, reaches, problems, seed) if reaches.any() else None,
+        loss=_share(good & ~reaches, ~reaches, problems, seed) if not reaches.all() else None,
+    )
+
+
+def _share(part: np.ndarray, of: np.ndarray, problems: Sequence[int], seed: int) -> Interval:
+    """How many are of a part: the wider of Wilson's interval and the bootstrap over problems.
+
+    Steps of one problem are alike, which Wilson's does not know; the bootstrap has no width where
+    none or all are of the part.
+    """
+    plain = wilson(int(part.sum()), int(of.sum()))
+    place = np.unique(np.asarray(problems), return_inverse=True)[1]
+    totals, parts = np.bincount(place, weights=of), np.bincount(place, weights=part)
+    drawn = paired_ratio(totals.tolist(), parts.tolist(), seed=seed)
+    return Interval(
+        plain.estimate, min(plain.low, drawn.low), max(plain.high, min(drawn.high, 1.0))
     )
 
 

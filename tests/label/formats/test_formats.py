@@ -251,6 +251,8 @@ def test_omega_is_written_as_it_is_read(flat):
     back = form.read(json.loads(json.dumps(row)), "")
     assert back == found
     assert back[0].source["root_value"] == 0.5
+    again = OmegaFormat(flat=flat, repeat=True)
+    assert again.write(again.read(omega(TREE), "")) == [row]
     ended = replace(found[0], outcome=1.0)
     assert form.read(form.write([ended])[0], "") == [ended]
 

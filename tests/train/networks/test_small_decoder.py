@@ -91,6 +91,22 @@ def test_what_begins_alike_is_read_once_and_reads_as_if_alone():
     assert torch.equal(scores(net, net.encode([twice]))[0], scores(net, net.encode([twice]))[1])
 
 
+def test_a_text_that_goes_on_is_read_at_the_end_of_each_step():
+    task = RunningSum(modulus=10)
+    words = (*"0123456789+=;", "reward")
+    net = SmallDecoder(task, words=words, width=16, layers=2, heads=2).build()
+    torch.nn.init.normal_(net.decoder.head.weight)
+    chain = solution(0.1, 0.2, 0.3, question="1 + 2 + 3 + 4", steps=("3", "6", "0"))
+    texts = [task.reward_text(chain.path(depth)) for depth in (1, 2, 3)]
+    assert texts[2].startswith(texts[1])
+    whole = net.encode([Example((chain,), ((0, 1, 2),))])
+    assert whole.tokens == len(net.words.encode(texts[2]))
+    alone = [net.encode([Example((chain,), ((place,),))]) for place in range(3)]
+    apart = torch.cat([scores(net, batch) for batch in alone])
+    assert torch.allclose(scores(net, whole), apart, atol=1e-5)
+    assert len({round(value, 3) for value in apart[:, 0].tolist()}) == 3
+
+
 def test_a_batch_is_packed_into_few_rows_and_gives_the_same():
     net = SmallDecoder(Game24(), start=EmbeddedSRM("game24")).build()
     long = Example((chain(0.9, 0.5, 0.1, steps=FIRST),), ((0, 1, 2),))

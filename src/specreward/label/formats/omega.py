@@ -59,7 +59,8 @@ class OmegaFormat:
 
     Args:
         flat: Write the list of beginnings; else the tree. Both are read.
-        repeat: Label a state in every solution that goes through it, not in the first alone.
+        repeat: Label a state in every solution that goes through it, not in the first alone. On
+            writing, equal labels of equal beginnings are then one state; else each label is one.
         unlabelled: Write states that have no value, with null, as no published tree has them; else
             they are refused. Not in the flat form.
     """
@@ -132,7 +133,7 @@ class OmegaFormat:
         problem = solutions[0].problem
         root = _Node(problem.question, solutions[0].source.get("root_value"))
         for one in solutions:
-            _grow(root, one, self.unlabelled)
+            _grow(root, one, self)
         steps = _beginnings(root) if self.flat else _as_row(root)
         row = {
             "question": problem.question,
@@ -222,19 +223,20 @@ def _ways(
 # ------------------------------------------------------------------------------ tree to record
 
 
-def _grow(root: _Node, one: Labelled, unlabelled: bool) -> None:
-    """Add a solution: it goes along with the last one as far as texts and values agree."""
+def _grow(root: _Node, one: Labelled, form: OmegaFormat) -> None:
+    """Add a solution: through known states where it has no label, or where labels are repeated."""
     node = root
     for at, (step, label) in enumerate(zip(one.steps, one.labels, strict=True)):
         last = at + 1 == len(one.steps)
         known = [
             child
             for child in node.children
-            if child.text == step and (label is None or (child.value == label and not last))
+            if child.text == step
+            and (label is None or (form.repeat and child.value == label and not last))
         ]
         if known:
             node = known[-1]
-        elif label is None and not unlabelled:
+        elif label is None and not form.unlabelled:
             raise InputError(
                 f"problem {one.problem.id!r}: omega_format holds a value of every state, got none "
                 f"for step {at} of a solution: label it, or write it with unlabelled=True"

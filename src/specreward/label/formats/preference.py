@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from specreward.checks import flag, number
 from specreward.errors import InputError
@@ -36,6 +36,15 @@ class PreferenceFormat:
 
     margin: float = 0.0
     outcomes: bool = False
+
+    __cite__: ClassVar[str] = """@software{vonwerra2020trl,
+  title = {TRL: Transformers Reinforcement Learning},
+  author = {von Werra, Leandro and Belkada, Younes and Tunstall, Lewis and Beeching, Edward and
+            Thrush, Tristan and Lambert, Nathan and Huang, Shengyi and Rasul, Kashif and
+            Gallouedec, Quentin},
+  url = {https://github.com/huggingface/trl},
+  year = {2020}
+}"""
 
     def __post_init__(self) -> None:
         number("margin", self.margin, 0)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast, final, get_args
+from typing import Any, ClassVar, cast, final, get_args
 
 from specreward.checks import flag
 from specreward.errors import InputError
@@ -42,9 +42,18 @@ class StepwiseFormat:
         cut: Write a solution up to its last labelled step; else a step without a label is refused.
     """
 
-    kind: str = "step"
+    kind: LabelKind = "step"
     floats: bool = False
     cut: bool = False
+
+    __cite__: ClassVar[str] = """@software{vonwerra2020trl,
+  title = {TRL: Transformers Reinforcement Learning},
+  author = {von Werra, Leandro and Belkada, Younes and Tunstall, Lewis and Beeching, Edward and
+            Thrush, Tristan and Lambert, Nathan and Huang, Shengyi and Rasul, Kashif and
+            Gallouedec, Quentin},
+  url = {https://github.com/huggingface/trl},
+  year = {2020}
+}"""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(LabelKind):

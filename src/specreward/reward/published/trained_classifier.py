@@ -21,7 +21,7 @@ from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from specreward.errors import InputError
 from specreward.generate.hf.weights import AutoClass, Weights
@@ -38,14 +38,54 @@ if TYPE_CHECKING:
 
     from specreward.generate.hf.readers import Reader
 
-__all__ = ["TrainedClassifier"]
+__all__ = ["trained_classifier"]
 
 CARD = "model.json"
 WHAT = "a reward model trained here"
 
 
+def trained_classifier(folder: Path, entries: Mapping[str, Any], combine: Aggregate) -> LocalReward:
+    """The reward model of a folder of kind ``classifier``.
+
+    Args:
+        folder: With the checkpoint and ``model.json``.
+        entries: What ``model.json`` says.
+        combine: How the numbers of the steps become the score of a solution.
+
+    Raises:
+        InputError: ``model.json`` does not say how the model is read.
+    """
+    form, token = entries.get("form"), entries.get("step_token")
+    if form == "pair":
+        return TrainedPair(str(folder))
+    if not isinstance(token, str) or form not in ("whole", "decoder", "verdicts"):
+        raise InputError(
+            f"{folder / CARD}: expected a form (pair, whole, decoder, verdicts) and a step_token, "
+            f"got form {form!r} and step_token {token!r}: the file was changed, or written by "
+            "another version; train again"
+        )
+    if form == "whole":
+        return TrainedWhole(str(folder), step_token=token, combine=combine)
+    if form == "verdicts":
+        return TrainedVerdicts(str(folder), step_token=token, combine=combine)
+    beta = _beta(entries, folder) if entries.get("outputs") == 2 else 0.0
+    return TrainedDecoder(str(folder), step_token=token, combine=combine, beta=beta)
+
+
+def _beta(entries: Mapping[str, Any], folder: Path) -> float:
+    """The weight of the process in a score of two outputs: a field of the objective."""
+    objective = parse(str(entries.get("objective")), "objective")
+    beta = vars(objective).get("beta")
+    if not isinstance(beta, float):
+        raise InputError(
+            f"{folder / CARD}: expected an objective for two outputs such as birm(), got "
+            f"{entries.get('objective')!r}"
+        )
+    return beta
+
+
 @dataclass(frozen=True, kw_only=True)
-class TrainedClassifier(LocalReward, ABC):
+class _Trained(LocalReward, ABC):
     """What ``specreward train`` made of an encoder or a decoder of transformers; see the module.
 
     Args:
@@ -64,31 +104,6 @@ class TrainedClassifier(LocalReward, ABC):
 
     KIND: ClassVar[AutoClass] = "AutoModelForTokenClassification"
 
-    @staticmethod
-    def load(folder: Path) -> TrainedClassifier:
-        """The reward model in a folder.
-
-        Raises:
-            InputError: ``model.json`` cannot be read, or does not say how the model is read.
-        """
-        card = _card(folder)
-        form, token = card.get("form"), card.get("step_token")
-        if form == "pair":
-            return TrainedPair(str(folder))
-        if not isinstance(token, str) or form not in ("whole", "decoder", "verdicts"):
-            raise InputError(
-                f"{folder / CARD}: expected a form (pair, whole, decoder, verdicts) and a "
-                f"step_token, got form {form!r} and step_token {token!r}: the file was changed, or "
-                "written by another version; train again"
-            )
-        combine = cast(Aggregate, parse(str(card.get("combine", "last()")), "aggregate"))
-        if form == "whole":
-            return TrainedWhole(str(folder), step_token=token, combine=combine)
-        if form == "verdicts":
-            return TrainedVerdicts(str(folder), step_token=token, combine=combine)
-        beta = _beta(card, folder) if card.get("outputs") == 2 else 0.0
-        return TrainedDecoder(str(folder), step_token=token, combine=combine, beta=beta)
-
     @classmethod
     def _head(cls, weights: Weights) -> Callable[[Tensor], Tensor]:
         head = token_head(weights.model)
@@ -103,31 +118,8 @@ class TrainedClassifier(LocalReward, ABC):
         return logits.sigmoid()[:, 0]
 
 
-def _card(folder: Path) -> dict[str, Any]:
-    """What ``model.json`` says."""
-    try:
-        card = json.loads((folder / CARD).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder / CARD} cannot be read ({error}): train again") from error
-    if not isinstance(card, dict):
-        raise InputError(f"{folder / CARD}: expected an object, got {card!r}: train again")
-    return card
-
-
-def _beta(card: Mapping[str, Any], folder: Path) -> float:
-    """The weight of the process in a score of two outputs: a field of the objective."""
-    objective = parse(str(card.get("objective")), "objective")
-    beta = vars(objective).get("beta")
-    if not isinstance(beta, float):
-        raise InputError(
-            f"{folder / CARD}: expected an objective for two outputs such as birm(), got "
-            f"{card.get('objective')!r}"
-        )
-    return beta
-
-
 @dataclass(frozen=True, kw_only=True)
-class _AtStepTokens(TrainedClassifier):
+class _AtStepTokens(_Trained):
     """Read at the tokens behind the steps.
 
     Args:
@@ -185,7 +177,7 @@ class TrainedVerdicts(_AtStepTokens):
 
     @classmethod
     def _head(cls, weights: Weights) -> Callable[[Tensor], Tensor]:
-        texts = _card(Path(weights.source)).get("verdict")
+        texts = json.loads((Path(weights.source) / CARD).read_text("utf-8")).get("verdict")
         if not isinstance(texts, list) or len(texts) != 2:
             raise InputError(
                 f"{Path(weights.source) / CARD}: expected a verdict of two tokens, good and bad, "
@@ -201,7 +193,7 @@ class TrainedVerdicts(_AtStepTokens):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Encoder(TrainedClassifier):
+class _Encoder(_Trained):
     """What models that look both ways have in common."""
 
     def _row(self, weights: Weights, encoded: Encoded) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specreward.errors import InputError
@@ -34,15 +35,19 @@ def build(settings: Encoder) -> TransformerNetwork:
 
     Raises:
         MissingExtra: transformers is not installed.
-        InputError: The checkpoint or the words cannot be read, the model reads less than
-            ``longest``, or its tokeniser lacks a token.
+        InputError: The checkpoint or the file cannot be read, the model reads less than
+            ``longest``, its tokeniser lacks a token, or a shape is given that the checkpoint
+            settles.
     """
     tokens = (settings.step_token,) if settings.whole else (QUESTION, END)
-    name = settings.model or f"encoder(words={settings.words!r})"
-    if settings.model:
-        model, tokenizer = opened(
-            settings.model, KIND, dropout=settings.dropout, seed=settings.seed
-        )
+    name = settings.model
+    if not Path(name).expanduser().is_file():
+        if settings.shape:
+            raise InputError(
+                f"{', '.join(settings.shape)}: expected none together with the checkpoint {name!r}, "
+                "which settles its shape: leave them out, or give a file of labelled solutions"
+            )
+        model, tokenizer = opened(name, KIND, dropout=settings.dropout, seed=settings.seed)
     else:
         model, tokenizer = _new(settings, tokens)
     if tokenizer.cls_token_id is None or tokenizer.sep_token_id is None:
@@ -79,7 +84,7 @@ def _text(settings: Encoder, tokenizer: Tokenizer, name: str) -> SolutionText:
 def _new(settings: Encoder, tokens: Sequence[str]) -> tuple[PreTrainedModel, Tokenizer]:
     """A small DeBERTa with random weights, and its words."""
     transformers = transformers_or_missing()
-    tokenizer = words_of(settings.words, settings.vocabulary, tokens)
+    tokenizer = words_of(Path(settings.model).expanduser(), settings.vocabulary, tokens)
     config = transformers.DebertaV2Config(
         vocab_size=len(tokenizer),
         hidden_size=settings.width,

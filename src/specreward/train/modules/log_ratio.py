@@ -32,6 +32,7 @@ from specreward.train.examples import Batch, Example, marks_of
 if TYPE_CHECKING:
     from specreward.embedded import EmbeddedDraft, EmbeddedPolicy
     from specreward.train.networks.log_ratio import LogRatio
+    from specreward.train.unpack import Unpacked
 
 __all__ = ["LogRatioNetwork", "Side", "log_ratio"]
 
@@ -210,16 +211,7 @@ def _embedded(start: EmbeddedPolicy | EmbeddedDraft) -> Side:
     config = held.config
     words = Vocabulary(config.vocabulary)
     weights = {name: torch.from_numpy(np.array(one)) for name, one in held.weights.items()}
-    shape = Shape(
-        vocabulary=len(words),
-        outputs=len(words),
-        width=config.width,
-        layers=config.layers,
-        heads=config.heads,
-        hidden=config.hidden,
-        rope_theta=held.rope_theta,
-        tied="head.weight" not in weights,
-    )
+    shape = _shape(held, tied="head.weight" not in weights)
     weights.setdefault("head.weight", weights["embed_tokens.weight"])
     policy, reference = Decoder(shape), Decoder(shape)
     for model in (policy, reference):
@@ -254,6 +246,20 @@ def _embedded(start: EmbeddedPolicy | EmbeddedDraft) -> Side:
         read=read,
         longest=config.context,
         save=save,
+    )
+
+
+def _shape(held: Unpacked, *, tied: bool) -> Shape:
+    config = held.config
+    return Shape(
+        vocabulary=len(config.vocabulary),
+        outputs=len(config.vocabulary),
+        width=config.width,
+        layers=config.layers,
+        heads=config.heads,
+        hidden=config.hidden,
+        rope_theta=held.rope_theta,
+        tied=tied,
     )
 
 

@@ -6,14 +6,12 @@ by its digits. [PAD], [CLS], [SEP] and the tokens at which scores are read come 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specreward.errors import InputError
-from specreward.generate.hf.weights import place_of, quiet, refusal
-from specreward.label.labelled import load_labelled
+from specreward.label.reading import read_labelled
 from specreward.train.modules.checkpoint import transformers_or_missing
 
 if TYPE_CHECKING:
@@ -25,28 +23,23 @@ _AROUND = ("[PAD]", "[CLS]", "[SEP]")
 _LEAST = 256 + len(_AROUND)
 
 
-def words_of(source: str, size: int, tokens: Sequence[str]) -> Tokenizer:
-    """A tokeniser: that of a folder or of the hub, or one trained on a file.
+def words_of(file: Path, size: int, tokens: Sequence[str]) -> Tokenizer:
+    """A tokeniser trained on the questions and steps of a file of labelled solutions.
 
     Args:
-        source: A folder, a name on the hub, or a file of labelled solutions (JSON lines).
-        size: Most tokens of one that is trained.
-        tokens: Texts that are one token each, if it is trained.
+        file: Any format of labelled solutions.
+        size: Most tokens.
+        tokens: Texts that are one token each.
 
     Raises:
         MissingExtra: transformers is not installed.
-        InputError: There is no such tokeniser, or the file holds no labelled solutions.
+        InputError: The file holds no labelled solutions, or ``size`` is too small.
     """
-    transformers = transformers_or_missing()
-    path = Path(source).expanduser()
-    if path.is_file():
-        return trained_words(_texts(path), size, tokens)
-    folder, revision = place_of(source)
-    try:
-        with quiet():
-            return transformers.AutoTokenizer.from_pretrained(folder, revision=revision)
-    except Exception as error:  # of several libraries, for many reasons
-        raise refusal(source, "AutoTokenizer", error) from error
+    return trained_words(
+        (text for one in read_labelled(file) for text in (one.problem.question, *one.steps)),
+        size,
+        tokens,
+    )
 
 
 def trained_words(texts: Iterator[str], size: int, tokens: Sequence[str]) -> Tokenizer:
@@ -82,23 +75,3 @@ def trained_words(texts: Iterator[str], size: int, tokens: Sequence[str]) -> Tok
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=raw, pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
     )
-
-
-def _texts(path: Path) -> Iterator[str]:
-    """Questions and steps of a file of labelled solutions."""
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise InputError(f"expected an object, got {line.strip()[:80]!r}")
-                one = load_labelled(row)
-            except (json.JSONDecodeError, InputError) as error:
-                raise InputError(
-                    f"{path}, line {number}: no labelled solution: {error}; convert the file with "
-                    "specreward convert"
-                ) from error
-            yield one.problem.question
-            yield from one.steps

@@ -9,13 +9,13 @@ tokens. A model trained in this form is one that ``encoder_srm`` reads as well. 
 ours: one row for a solution in place of one for each step, as many times cheaper as it has steps;
 but each step is judged in sight of those after it.
 
-Without a checkpoint the encoder is a small DeBERTa with random weights, whose words are trained on
-texts of the user (``train/modules/words.py``).
+Where a file of labelled solutions is given in place of a checkpoint, the encoder is a small DeBERTa
+with random weights, and its words are trained on the texts in the file (``train/modules/words.py``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, final
 
 from specreward.checks import flag, number
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoder"]
 
-_SHAPE = ("words", "vocabulary", "width", "layers", "heads")
-
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +35,8 @@ class Encoder:
     """An encoder with one number for each token, read at the first place or at step tokens.
 
     Args:
-        model: A folder, or a name on the hub with ``@revision`` where it matters; empty for random
-            weights.
+        model: A folder, or a name on the hub with ``@revision`` where it matters; or a file of
+            labelled solutions, on whose texts the words of a new one are trained.
         whole: Read a solution in one row, at its step tokens; else one row for each step.
         step_token: The token behind each step of a whole solution.
         add_tokens: Give a tokeniser the tokens that it lacks; without it they are an error. One
@@ -47,18 +45,16 @@ class Encoder:
         cut: Leave steps out where a row is longer, in place of refusing it.
         dropout: Share of activations that training drops, from 0 to 0.9.
         seed: Of weights that are drawn.
-        words: Without ``model``: a folder or name on the hub of a tokeniser, or a file of labelled
-            solutions on whose texts one is trained.
-        vocabulary: Without ``model``: most tokens of a tokeniser that is trained.
-        width: Without ``model``: of a hidden state; a multiple of ``heads``.
-        layers: Without ``model``: how many.
-        heads: Without ``model``: how many in each layer.
+        vocabulary: Of a new one: most tokens of a tokeniser that is trained.
+        width: Of a new one: of a hidden state; a multiple of ``heads``.
+        layers: Of a new one: how many.
+        heads: Of a new one: how many in each layer.
 
     Raises:
-        InputError: A setting is out of range, or of a shape that the checkpoint settles.
+        InputError: A setting is out of range.
     """
 
-    model: str = field(default="", kw_only=False)
+    model: str = field(kw_only=False)
     whole: bool = False
     step_token: str = "[STEP]"
     add_tokens: bool = False
@@ -66,7 +62,6 @@ class Encoder:
     cut: bool = False
     dropout: float = 0.0
     seed: int = 0
-    words: str = ""
     vocabulary: int = 8192
     width: int = 128
     layers: int = 4
@@ -85,35 +80,33 @@ class Encoder:
                 f"step_token: expected the text of a token such as '[STEP]', got "
                 f"{self.step_token!r}"
             )
-        if bool(self.model) == bool(self.words):
+        if not isinstance(self.model, str) or not self.model.strip():
             raise InputError(
-                "expected either a model to start from (encoder('FOLDER')) or the words of a new "
-                f"one (encoder(words='labels.jsonl')), got model {self.model!r} and words "
-                f"{self.words!r}"
+                "model: expected a folder, a name on the hub such as 'owner/name@revision', or a "
+                f"file of labelled solutions, got {self.model!r}"
             )
         for name in ("vocabulary", "width", "layers", "heads"):
             integer(name, vars(self)[name], 1)
-        given = [one.name for one in fields(self) if one.name in _SHAPE and self._set(one.name)]
-        if self.model and given:
-            raise InputError(
-                f"{', '.join(given)}: expected none together with a model, whose checkpoint "
-                "settles its shape: leave out one or the other"
-            )
         if self.width % self.heads:
             raise InputError(
                 f"width: expected a multiple of heads, got {self.width} and {self.heads}"
             )
 
-    def _set(self, name: str) -> bool:
-        return bool(vars(self)[name] != type(self).__dataclass_fields__[name].default)
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """The fields that give a new encoder another shape than the usual."""
+        own = type(self).__dataclass_fields__
+        names = ("vocabulary", "width", "layers", "heads")
+        return tuple([name for name in names if vars(self)[name] != own[name].default])
 
     def build(self) -> Network:
         """The network, ready to be trained.
 
         Raises:
             MissingExtra: torch or transformers is not installed.
-            InputError: The checkpoint or the words cannot be read, the model reads less than
-                ``longest``, or its tokeniser lacks a token.
+            InputError: The checkpoint or the file cannot be read, the model reads less than
+                ``longest``, its tokeniser lacks a token, or a shape is given that the checkpoint
+                settles.
         """
         from specreward.train.modules.encoder import build  # needs torch
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from specreward.checks import whole
 from specreward.embedded import EmbeddedSRM
-from specreward.errors import InputError
+from specreward.errors import InputError, MissingExtra
 from specreward.reward.composed import Scorer
 from specreward.reward.trained import Trained
 from specreward.types import Task
@@ -78,8 +78,6 @@ class SmallDecoder:
             InputError: The start cannot be read, or nobody knows the task's words.
             MissingExtra: torch or onnx is not installed.
         """
-        from specreward.errors import MissingExtra
-
         try:
             from specreward.train.modules.small_decoder import built
         except ModuleNotFoundError as error:

@@ -17,7 +17,9 @@ Z. Wang et al. (2025), "Test-Time Scaling with Reflective Generative Model" (Met
 
 A head that tells nothing yet has all its scores on one side of 0.5. Then the solutions of the other
 outcome are dropped whole, and the rest push it further: it collapses for good, in either form
-(benchmarks/sprm.py). ``warmup`` comes before; ``trouble`` says when it has happened.
+(benchmarks/sprm.py). ``warmup`` comes before; ``trouble`` says when it has happened. Where right
+solutions keep many more of their steps than wrong ones, a high learning rate can push all scores
+to one side even after it, the paper's form more easily than the released one, which weighs them.
 
 Differs from the paper: the paper has no warm-up, it starts from a strong reasoner; 0 steps are the
 default. An outcome counts as right above 0.5.
@@ -31,9 +33,9 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from specreward.checks import flag, whole
 from specreward.label.labelled import Labelled
-from specreward.train.calibrate import auc
 from specreward.train.examples import Example, Marks
 from specreward.train.objectives.outcomes import by_solution, every_step
+from specreward.train.quality import auc
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -152,7 +154,9 @@ class SPR:
             return None
         steps = ", ".join([f"{row['step']:g}" for row in last])
         lost = "right" if (last[-1]["kept_right"] or 0.0) <= FILTERED else "wrong"
-        remedy = "a longer warm-up" if self.warmup else "a warm-up such as spr(warmup=700)"
+        remedy = "a warm-up such as spr(warmup=700)"
+        if self.warmup:
+            remedy = "a longer warm-up or a lower learning rate"
         return (
             f"spr has collapsed: at steps {steps} {last[-1]['above']:.1%} of held-out steps score "
             f"above 0.5, so that {lost} solutions are filtered out whole and teach nothing; begin "

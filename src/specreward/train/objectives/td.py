@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from specreward.checks import number, whole
 from specreward.label.labelled import Labelled
-from specreward.train.calibrate import auc
 from specreward.train.examples import Example, Marks
 from specreward.train.objectives.outcomes import every_step
+from specreward.train.quality import auc
 
 if TYPE_CHECKING:
     from torch import Tensor
