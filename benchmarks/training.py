@@ -7,7 +7,7 @@ as the labellers write them.
     flops of a token   6 x the parameters in its products (forward 2, backward 4)
                        + 12 x layers x width x tokens that it attends to, on the mean
     peak               the best of 20 products of two square matrices in the same precision, on the
-                       same threads, in turn with the steps
+                       same threads, before the steps and after them
     share              flops of the tokens read, padding not counted / (seconds x peak)
 
 ``step`` has everything, ``network`` leaves out the reading of texts. Medians of the steps after

@@ -52,6 +52,13 @@ def test_draws_tend_to_the_exact_value():
     assert AceMathRewardBench().metrics([one]) == AceMathRewardBench().metrics([one])
 
 
+def test_as_many_are_drawn_as_asked_for():
+    one = pool("1", "math", [0.9, 0.3, 0.2, 0.1], [True, False, False, False])
+    numbers = AceMathRewardBench(n=2, draws=2000).metrics([one])
+    assert numbers["rm@2 exact"] == pytest.approx(0.5)  # the first is among two of four
+    assert numbers["rm@2"] == pytest.approx(0.5, abs=0.05)
+
+
 def test_rows_in_the_form_of_qwen_math(tmp_path):
     row = {
         "idx": 3,

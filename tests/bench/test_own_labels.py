@@ -74,7 +74,7 @@ def test_numbers_by_hand(tmp_path):
 def test_the_first_error_needs_all_labels_where_none_is_found(tmp_path):
     rows = [
         labelled("1", ("a", "b"), (1.0, 1.0)),
-        labelled("2", ("a", "b"), (1.0, None)),  # nobody knows
+        labelled("2", ("a", "d"), (1.0, None)),  # nobody knows of the second
         labelled("3", ("a", "d"), (None, 0.0)),
         labelled("4", ("d",), (0.0,)),
     ]

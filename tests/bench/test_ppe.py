@@ -82,8 +82,6 @@ def test_a_tie_is_half_a_win_of_a_model(tmp_path):
     items = votes_of(tmp_path, *ties, vote(1, winner="model_b"), vote(2, winner="model_b"))
     found = PPE().metrics(judged(items, lambda _, at: float(at)))
     assert found["accuracy"] == found["kendall"] == 1.0  # y is ahead, by two votes in twelve
-    # the votes tie ten times, the scores never: another win rate, the same order
-    assert found["spearman"] == 1.0
 
 
 def test_a_constant_separates_nothing(tmp_path):

@@ -34,7 +34,7 @@ def test_scores_by_hand():
         one("circular_2", "circular", [0.1, 0.1, 0.9], errors=[1, 2], idx="2"),
         one("deception_1", "deception", [0.9, 0.5], errors=[0], idx="1"),
         one("multi_solutions_1", "multi_solutions", [0.9, 0.1, 0.9], errors=[], idx="3"),
-        one("correct_1", "correct", [0.9, 0.1], errors=[], idx="1"),
+        one("correct_1", "correct", [0.9, 0.9, 0.9, 0.1], errors=[], idx="1"),
         one("correct_2", "correct", [0.1, 0.1], errors=[], idx="2"),
     ]
     numbers = PRMBench().metrics(judged)
@@ -52,8 +52,8 @@ def test_scores_by_hand():
     assert numbers["prmscore"] == pytest.approx((10 / 14 + 4 / 8) / 2)
     assert numbers["step accuracy"] == pytest.approx(7 / 11)
     assert numbers["first error accuracy"] == pytest.approx(2 / 3)
-    # originals: half kept of 1, none of 2 (passed over); rows of 1: 2/3 and 2/2 kept
-    assert numbers["similarity"] == pytest.approx((abs(2 / 3 - 1 / 2) + abs(1 - 1 / 2)) / 2)
+    # originals: 3/4 kept of 1, none of 2 (passed over); rows of 1: 2/3 and 2/2 kept
+    assert numbers["similarity"] == pytest.approx((abs(2 / 3 - 3 / 4) + abs(1 - 3 / 4)) / 2)
     assert numbers["simplicity"] == pytest.approx(circular)
     assert numbers["sensitivity"] == pytest.approx((deception + multi) / 2)
     assert isnan(numbers["soundness"])

@@ -111,6 +111,7 @@ def test_bad_records_are_kept_also_when_the_work_fails(tmp_path):
         ("step", (1, 0.5, 0.75), "prefix", (1, 0.5, 0.5)),
         ("step", (1, None, 1), "prefix", (1, None, None)),
         ("step", (1, None, 0, 1), "prefix", (1, None, 0, 0)),
+        ("step", (0, None), "prefix", (0, 0)),
         ("prefix", (1, 0, 0), "step", (1, 0, None)),
         ("prefix", (1, 1), "step", (1, 1)),
         ("prefix", (1, 0, 1), "prefix", (1, 0, 1)),

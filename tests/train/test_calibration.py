@@ -79,6 +79,12 @@ def test_isotonic_finds_a_step_function():
     assert Isotonic().entries(found)["knots"] == [list(knot) for knot in found.knots]
 
 
+def test_isotonic_weighs_a_score_by_its_steps():
+    pytest.importorskip("scipy", reason="needs the train extra")
+    found = Isotonic().fit([0.2] * 10 + [0.6] * 30, [1.0] * 8 + [0.0] * 2 + [1.0] * 6 + [0.0] * 24)
+    assert found(0.4) == pytest.approx(14 / 40)
+
+
 def test_isotonic_makes_the_order_of_ties_and_data_no_matter():
     pytest.importorskip("scipy", reason="needs the train extra")
     rng = random.Random(3)

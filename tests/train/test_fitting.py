@@ -119,6 +119,8 @@ def test_the_best_weights_are_kept_and_patience_ends_it(tmp_path):
     kept = (tmp_path / "weights.data").read_bytes()
     assert fitted(tmp_path, settings, train=TRAIN[:12], objective=SRM()).stopped
     assert (tmp_path / "weights.data").read_bytes() == kept
+    more = replace(settings, patience=5)
+    assert fitted(tmp_path, more, train=TRAIN[:12], objective=SRM()).steps >= done.steps + 20
 
 
 def test_each_epoch_has_every_example_once_in_an_order_of_its_own():
@@ -195,7 +197,18 @@ def test_what_is_written(tmp_path):
     assert "pair_accuracy" in (tmp_path / "loss.html").read_text()
     assert [row["step"] for row in log(tmp_path)] == [0, 4, 8, 12]
     assert log(tmp_path)[1]["tokens"] > 0
+    assert log(tmp_path)[0]["held_out_n"] == 24
+    assert log(tmp_path)[0]["held_out_pairs"] == 24  # three of each of eight problems, not more
     assert not (tmp_path / ".part").exists()
+
+
+def test_held_out_solutions_count_once_however_often_they_are_learned(tmp_path):
+    settings = replace(SETTINGS, steps=1)
+    fitted(tmp_path / "once", settings, objective=PRM())
+    fitted(tmp_path / "often", settings, objective=PRM(upsample=3))
+    once, often = log(tmp_path / "once")[0], log(tmp_path / "often")[0]
+    assert once["held_out_n"] == often["held_out_n"] == 24
+    assert "made 168 examples" in (tmp_path / "often/card.md").read_text()  # 24 + 3 * 48
 
 
 def test_a_calibration_stays_with_its_weights(tmp_path):

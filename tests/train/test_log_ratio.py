@@ -1,6 +1,7 @@
 """The implicit process reward network: exact sums, a frozen reference, and how it is read again."""
 
 import asyncio
+import dataclasses
 
 import pytest
 
@@ -14,9 +15,11 @@ from specreward.embedded import EmbeddedDraft  # noqa: E402
 from specreward.errors import InputError  # noqa: E402
 from specreward.label.labelled import Labelled  # noqa: E402
 from specreward.reward.judges import ImplicitPRM  # noqa: E402
+from specreward.reward.published.trained_log_ratio import step_texts  # noqa: E402
 from specreward.reward.trained import Trained  # noqa: E402
 from specreward.spec import name_of, parse  # noqa: E402
 from specreward.tasks import Game24  # noqa: E402
+from specreward.testing.chains import RunningSum  # noqa: E402
 from specreward.train.examples import Example  # noqa: E402
 from specreward.train.fitting import Settings, fit  # noqa: E402
 from specreward.train.networks import LogRatio  # noqa: E402
@@ -173,6 +176,19 @@ def test_transformers_models_are_trained_and_read_alike(tmp_path):
     expected, _ = outputs(module, every(DATA[0]))
     assert expected[-1] > 0
     assert found == pytest.approx(expected.sigmoid().tolist(), abs=1e-4)
+
+
+def test_words_do_not_run_together():
+    task = RunningSum(modulus=10, length=2)
+    path = Labelled(
+        problem=task.parse("3 + 5 + 9"),
+        steps=("8", "7"),
+        labels=(None, None),
+        kind="step",
+    ).path()
+    assert step_texts(task, path) == [("3 + 5 + 9", " 8\n"), ("3 + 5 + 9 = 8", " 7\n")]
+    lines = dataclasses.replace(path, problem=Problem("p", "3 + 5 + 9\n"))
+    assert step_texts(task, lines)[0] == ("3 + 5 + 9\n", "8\n")
 
 
 def test_what_is_refused(tmp_path):

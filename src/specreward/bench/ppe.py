@@ -42,6 +42,7 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
+from specreward.bench.agreement import spearman
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, read_files
 from specreward.bench.pairs import accuracy, conversation, grouped, mean, pair, scores_of
@@ -49,7 +50,6 @@ from specreward.bench.standings import (
     kendall,
     pearson,
     resampled,
-    spearman,
     strengths,
     tally,
     win_rates,

@@ -17,7 +17,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["kendall", "pearson", "resampled", "spearman", "strengths", "tally", "win_rates"]
+__all__ = ["kendall", "pearson", "resampled", "strengths", "tally", "win_rates"]
 
 RIDGE = 1e-3
 STEPS = 60
@@ -95,18 +95,6 @@ def pearson(one: Sequence[float], other: Sequence[float]) -> float:
     first, second = first - first.mean(), second - second.mean()
     scale = float(np.sqrt((first * first).sum() * (second * second).sum()))
     return float((first * second).sum()) / scale if scale > 0 else nan
-
-
-def spearman(one: Sequence[float], other: Sequence[float]) -> float:
-    """The correlation of ranks, equal values sharing theirs; NaN where a list does not vary."""
-    return pearson(_ranks(one), _ranks(other))
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    numbers = np.asarray(values, dtype=np.float64)
-    below = (numbers[:, None] > numbers[None, :]).sum(1)
-    equal = (numbers[:, None] == numbers[None, :]).sum(1)
-    return [float(rank) for rank in below + (equal - 1) / 2]
 
 
 def kendall(one: Sequence[float], other: Sequence[float]) -> float:

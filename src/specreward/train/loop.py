@@ -229,6 +229,8 @@ class Loop(Generic[B]):
         )
         model, optimizer = self.accelerator.prepare(model, adam)
         state = resume(model, optimizer, out, self.about)
+        if self.watch is not None:  # a run that lost its patience goes on with more of it
+            state.stopped = 0 < self.watch.patience <= state.since
         run = _Run(self, model, optimizer, out, log or out / "log.jsonl", state)
         model.train()
         if not state.rows and self.watch is not None:

@@ -36,13 +36,17 @@ def whole_text(question: str, steps: Sequence[str], delimiter: str) -> tuple[str
 def step_texts(task: Task, path: Path) -> list[tuple[str, str]]:
     """For each step of a path the task's prompt before it, and the step as it was written.
 
-    A step ends with the first of the task's stops, which its policy wrote as well.
+    A space stands between the two unless the prompt ends with one or with a line break: words must
+    not run together. A step ends with the first of the task's stops, which its policy wrote as
+    well.
     """
     stop = task.sampling.stop[0] if task.sampling.stop else ""
-    return [
-        (task.prompt(Path(path.problem, path.steps[:depth])), f"{step.text}{stop}")
-        for depth, step in enumerate(path.steps)
-    ]
+    found = []
+    for depth, step in enumerate(path.steps):
+        before = task.prompt(Path(path.problem, path.steps[:depth]))
+        space = "" if before[-1:].isspace() else " "
+        found.append((before, f"{space}{step.text}{stop}"))
+    return found
 
 
 @final

@@ -44,8 +44,9 @@ def build(settings: Encoder) -> TransformerNetwork:
     if not Path(name).expanduser().is_file():
         if settings.shape:
             raise InputError(
-                f"{', '.join(settings.shape)}: expected none together with the checkpoint {name!r}, "
-                "which settles its shape: leave them out, or give a file of labelled solutions"
+                f"{', '.join(settings.shape)}: expected none together with the checkpoint "
+                f"{name!r}, which settles its shape: leave them out, or give a file of labelled "
+                "solutions"
             )
         model, tokenizer = opened(name, KIND, dropout=settings.dropout, seed=settings.seed)
     else:

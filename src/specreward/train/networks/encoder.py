@@ -10,7 +10,8 @@ ours: one row for a solution in place of one for each step, as many times cheape
 but each step is judged in sight of those after it.
 
 Where a file of labelled solutions is given in place of a checkpoint, the encoder is a small DeBERTa
-with random weights, and its words are trained on the texts in the file (``train/modules/words.py``).
+with random weights, and its words are trained on the texts in the file
+(``train/modules/words.py``).
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Encoder:
         integer("longest", self.longest, 8)
         number("dropout", self.dropout, 0.0, 0.9)
         integer("seed", self.seed, 0)
-        if not self.step_token.strip():
+        if not isinstance(self.step_token, str) or not self.step_token.strip():
             raise InputError(
                 f"step_token: expected the text of a token such as '[STEP]', got "
                 f"{self.step_token!r}"
