@@ -104,10 +104,11 @@ def pretrained(out: Folder, steps: int, seed: int) -> Folder:
         roots = [Path(TASK.parse(" + ".join(one))) for one in numbers]
         rows = []
         for (path,) in asyncio.run(law.extend(roots, 1, until="end")):
-            row, at = Row(), -1
-            for prompt, text in step_texts(TASK, path):
-                told = WORDS.encode(prompt if at < 0 else "=")
-                at = row.write(WORDS.encode(text), row.add(told, at))
+            row = Row()  # each sum is written after a prompt of the task, "question = sum = sum"
+            at = row.add(WORDS.encode(path.problem.question))
+            for step in path.steps:
+                row.write(WORDS.encode(step.text), at)
+                at = row.add(WORDS.encode(f"= {step.text}"), at)
             rows.append(row)
         return collate(rows)
 

@@ -71,6 +71,29 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
         assert torch.equal(weights, load_file(tmp_path / "parts/model.safetensors")[name])
 
 
+def test_random_numbers_of_a_step_are_the_same_after_a_stop(tmp_path):
+    def noisy(net, batch):
+        return token_loss(net, batch) * (0.5 + torch.rand(()))  # as dropout draws
+
+    trained(tmp_path / "whole", 12, loss_of=noisy)
+    trained(tmp_path / "parts", 6, loss_of=noisy)
+    trained(tmp_path / "parts", 12, loss_of=noisy)
+    assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
+
+
+def test_held_out_data_are_seen_without_dropout(tmp_path):
+    net = Decoder(SHAPE)
+    modes = []
+
+    def report(step):
+        modes.append(net.training)
+        return {}
+
+    train(net, batches, token_loss, Schedule(steps=4, warmup=1), tmp_path, every=2, report=report)
+    assert modes == [False, False]
+    assert net.training
+
+
 def test_the_loss_falls(tmp_path):
     trained(tmp_path, 200, of=200, every=20)
     losses = [loss for _, loss, _ in rows(tmp_path)]
