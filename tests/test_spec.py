@@ -29,6 +29,7 @@ EXAMPLES = {
     ),
     **{name: f"{name}(openai('m'))" for name in ("genrm", "r_prm", "rrm")},
     "llm_judge": "llm_judge(openai('m'), temperature=0.5)",
+    "log_ratio": "log_ratio(embedded_policy('game24'))",
     "small_decoder": "small_decoder(game24())",
     "http_reward": "http_reward('http://localhost:8000/reward')",
 }
@@ -47,7 +48,7 @@ UNCITED = (
 """Kinds that are nobody's paper."""
 
 UNCITED_NAMES = (
-    *("as_given", "by_delimiter", "by_reward", "exact_steps"),
+    *("as_given", "by_delimiter", "by_reward", "exact_steps", "own_format"),
     *("classify", "highest", "never", "score", "score_reached"),
 )
 """The largest of some scores is nobody's invention, nor is a request to a server."""

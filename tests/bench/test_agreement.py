@@ -5,7 +5,8 @@ from math import isnan, nan
 
 import pytest
 
-from specreward.bench.agreement import Card, agreement, read_card, spearman
+from specreward.bench.agreement import Card, agreement, read_cards
+from specreward.bench.standings import spearman
 from specreward.errors import InputError
 
 
@@ -19,7 +20,7 @@ def test_spearman():
 
 
 def cards(benchmark, values):
-    return [Card(benchmark, f"m{i}", "f1", value, 10) for i, value in enumerate(values)]
+    return [Card(benchmark, f"m{i}", value, 10) for i, value in enumerate(values)]
 
 
 def test_each_two_benchmarks_over_the_models_that_both_have():
@@ -43,16 +44,39 @@ def test_cards_are_read(tmp_path):
         "numbers": {"f1": {"estimate": 0.5, "low": 0.4, "high": 0.6}, "other": {}},
     }
     (tmp_path / "result.json").write_text(json.dumps(row))
-    assert read_card(tmp_path) == Card("processbench()", "x.jsonl", "f1", 0.5, 3)
+    assert read_cards(tmp_path) == [Card("processbench(): f1", "x.jsonl", 0.5, 3)]
+    row["numbers"]["gain@4"] = {"estimate": 0.25}
     row["numbers"]["f1"]["estimate"] = None
+    row["reward"] = "m"
     (tmp_path / "result.json").write_text(json.dumps(row))
-    assert isnan(read_card(tmp_path / "result.json").value)
+    headline, gain = read_cards(tmp_path)
+    assert isnan(headline.value)
+    assert gain == Card("processbench(): gain@4", "m", 0.25, 3)
     for text in ("{}", "[]", "x", '{"numbers": {}}'):
         (tmp_path / "result.json").write_text(text)
         with pytest.raises(InputError, match="as specreward bench --output writes it"):
-            read_card(tmp_path)
+            read_cards(tmp_path)
     with pytest.raises(InputError, match="as specreward bench --output writes it"):
-        read_card(tmp_path / "none")
+        read_cards(tmp_path / "none")
+
+
+def test_what_a_search_gains_is_a_card_too(tmp_path):
+    row = {
+        "task": "game24()",
+        "problems": {"reward": "m"},
+        "strategies": [
+            {"spec": "cot()", "accuracy": 0.25, "n": 8},
+            {"spec": "beam()", "accuracy": 0.75, "n": 8},
+        ],
+    }
+    (tmp_path / "summary.json").write_text(json.dumps(row))
+    assert read_cards(tmp_path) == [Card("game24(): beam() over cot()", "m", 0.5, 8)]
+    (tmp_path / "summary.json").write_text(json.dumps(row | {"strategies": row["strategies"][:1]}))
+    with pytest.raises(InputError, match=r"two strategies or more, got cot\(\) alone"):
+        read_cards(tmp_path)
+    (tmp_path / "summary.json").write_text(json.dumps(row | {"problems": {}}))
+    with pytest.raises(InputError, match="expected a comparison with --reward"):
+        read_cards(tmp_path)
 
 
 def test_a_number_that_is_not_defined_counts_for_nothing():

@@ -3,12 +3,10 @@
 import json
 from math import isnan
 
-import numpy as np
 import pytest
 from tests.bench.stepwise import scored
 
 from specreward.bench import OnTask, OwnLabels, judge, judged_of
-from specreward.bench.own_labels import area, calibration_error
 from specreward.embedded import EmbeddedSRM
 from specreward.errors import InputError
 from specreward.label import Labelled, dump_labelled
@@ -106,19 +104,6 @@ def test_how_steps_are_put_together_decides_the_choice(tmp_path):
     found = judged(items(tmp_path, *rows), scores)
     assert OwnLabels().metrics(found)["best of all"] == 0.0
     assert OwnLabels(combine=Minimum()).metrics(found)["best of all"] == 1.0
-
-
-def test_area():
-    good = np.array([True, False, True, False])
-    assert area(np.array([0.9, 0.8, 0.2, 0.1]), good) == 0.75
-    assert area(np.array([0.5, 0.5]), good[:2]) == 0.5
-    assert isnan(area(np.array([0.5]), good[:1]))
-
-
-def test_calibration_error():
-    error = calibration_error(np.array([0.05, 0.05, 1.0]), np.array([0.0, 1.0, 1.0]))
-    assert error == pytest.approx(0.9 / 3)
-    assert isnan(calibration_error(np.array([]), np.array([])))
 
 
 @pytest.mark.parametrize(

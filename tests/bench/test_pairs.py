@@ -21,7 +21,8 @@ from specreward.bench import (
     judged_of,
 )
 from specreward.bench.files import Row
-from specreward.bench.pairs import accuracy, conversation, grouped, mean, pair, scores_of, win
+from specreward.bench.groups import grouped, mean
+from specreward.bench.pairs import accuracy, conversation, pair, scores_of, win
 from specreward.errors import InputError, RewardError
 from specreward.reward.judges import Knockout, LLMJudge, Pairwise, Rating
 from specreward.testing import KnownJudge

@@ -7,7 +7,8 @@ import pytest
 from tests.bench.stepwise import constant, noise, one, scored
 
 from specreward.bench import ProcessBench
-from specreward.bench.first_error import FIRST, Found, best_threshold, first_below, found, mean
+from specreward.bench.first_error import FIRST, Found, best_threshold, first_below, found
+from specreward.bench.groups import mean
 from specreward.errors import InputError
 from specreward.spec import name_of, parse
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from specreward.bench import Answer, Item, Judged, OwnLabels, ProcessBench, RecordedPool
+from specreward.bench import Answer, Item, Judged, ProcessBench, RecordedPool
 from specreward.bench.scoring import (
     NoPolicy,
     Scoring,
@@ -128,7 +128,25 @@ def test_a_wrong_number_of_scores_is_an_error():
             return [[0.5] for _ in paths]
 
     assert "expected 2 scores, got 1" in judge(RecordedPool(), ITEMS, Short())[0].error
-    assert "each of 2 steps, got 1" in judge(ProcessBench(), ITEMS, ShortSteps())[0].error
+    assert "expected 3 scores, got 1" in judge(ProcessBench(), ITEMS, Short())[0].error
+    assert (
+        r"each of [2, 1] steps, got [1, 1]" in judge(ProcessBench(), ITEMS, ShortSteps())[0].error
+    )
+
+
+def test_a_score_that_is_none_is_an_error():
+    class Lost(Plain):
+        async def score(self, paths):
+            return [float("nan")] * len(paths)
+
+    class Logits(Plain):
+        async def steps(self, paths):
+            return [[2.5] * path.depth for path in paths]
+
+    assert "expected finite scores, got [nan" in judge(RecordedPool(), ITEMS, Lost())[0].error
+    assert "expected finite scores, got [nan" in judge(ProcessBench(), ITEMS, Lost())[0].error
+    error = judge(ProcessBench(), ITEMS, Logits())[0].error
+    assert "expected scores of steps in [0, 1], got [2.5, 2.5]: put a sigmoid" in error
 
 
 def test_a_benchmark_proposes_nothing():
@@ -158,18 +176,19 @@ def test_recorded_scores_are_read_back(tmp_path):
     assert read_judged(ProcessBench(), lambda: ITEMS, file) == judged
     judged = [Judged(item, tuple([0.5 for _ in item.answers])) for item in ITEMS]
     file = write(tmp_path / "scores.jsonl", dump_judged(judged))
-    assert read_judged(OwnLabels(), lambda: ITEMS, file) == judged
+    assert read_judged(RecordedPool(), lambda: ITEMS, file) == judged
+    with pytest.raises(InputError, match=r"expected scores of \[2, 1\] steps, got \[\]"):
+        read_judged(ProcessBench(), lambda: ITEMS, file)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"id": "z"}, r"scores\.jsonl:1: expected the id of an item, got 'z'"),
+        ({"id": "z"}, r"scores\.jsonl:1: expected the id of an item, each once, got 'z'"),
+        ({"id": "b", "scores": [0.5] * 3}, r"scores\.jsonl:2: expected the id of .*, got 'b'"),
         ({"scores": [0.5]}, "expected 2 scores, one for each answer"),
         ({"scores": [0.5, "x"]}, "expected a list of numbers as 'scores'"),
-        ({"scores": []}, "expected scores or steps"),
-        ({"scores": [], "steps": [[0.5], [0.5]]}, r"expected scores of \[2, 1\] steps"),
-        ({"steps": 3}, "expected a list of lists"),
+        ({"scores": []}, "expected a list of numbers as 'scores'"),
     ],
 )
 def test_recorded_scores_that_do_not_fit_are_refused(tmp_path, change, message):
@@ -178,12 +197,26 @@ def test_recorded_scores_that_do_not_fit_are_refused(tmp_path, change, message):
         {"id": "b", "scores": [0.5, 0.5, 0.5], "steps": []},
     ]
     with pytest.raises(InputError, match=message):
-        read_judged(ProcessBench(), lambda: ITEMS, write(tmp_path / "scores.jsonl", rows))
+        read_judged(RecordedPool(), lambda: ITEMS, write(tmp_path / "scores.jsonl", rows))
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([[0.5], [0.5]], r"expected scores of \[2, 1\] steps"),
+        ([[0.5, 0.5], [2.5]], r"expected scores of steps in \[0, 1\]: put a sigmoid"),
+        (3, "expected a list of lists"),
+    ],
+)
+def test_recorded_scores_of_steps_that_do_not_fit_are_refused(tmp_path, steps, message):
+    file = write(tmp_path / "s.jsonl", [{"id": "a", "scores": [0.5, 0.5], "steps": steps}])
+    with pytest.raises(InputError, match=message):
+        read_judged(ProcessBench(), lambda: ITEMS, file)
 
 
 def test_a_file_need_not_have_all_items_but_rows_of_the_form(tmp_path):
     file = write(tmp_path / "s.jsonl", [{"id": "a", "scores": [0.5, 0.5], "steps": []}])
-    [one] = read_judged(ProcessBench(), lambda: ITEMS, file)
+    [one] = read_judged(RecordedPool(), lambda: ITEMS, file)
     assert (one.item, one.scores, one.steps) == (ITEMS[0], (0.5, 0.5), ())
     with pytest.raises(InputError, match="expected rows with id, scores and steps"):
         read_judged(ProcessBench(), lambda: ITEMS, write(tmp_path / "t.jsonl", [{"x": 1}]))

@@ -16,7 +16,7 @@ from specreward.bench.standings import (
 
 
 def test_wins_and_ties_are_counted():
-    wins = tally([(0, 1, 1.0), (0, 1, 0.5), (1, 2, 0.0)], 3)
+    wins = tally({(0, 1, 1.0): 1, (0, 1, 0.5): 1, (1, 2, 0.0): 1}, 3)
     assert wins.tolist() == [[0, 1.5, 0], [0.5, 0, 0], [0, 1, 0]]
     rates = win_rates(wins)
     assert rates[0, 1] == 0.75
@@ -27,7 +27,7 @@ def test_wins_and_ties_are_counted():
 
 
 def test_two_models_are_as_far_apart_as_their_odds():
-    wins = tally([(0, 1, 1.0)] * 750 + [(0, 1, 0.0)] * 250, 2)
+    wins = tally({(0, 1, 1.0): 750, (0, 1, 0.0): 250}, 2)
     first, second = strengths(wins)
     assert first - second == pytest.approx(math.log(3), abs=1e-4)
     assert first + second == pytest.approx(0)
@@ -43,15 +43,16 @@ def test_strengths_that_made_the_games_are_found_again():
 
 
 def test_a_model_that_never_loses_has_a_finite_strength():
-    found = strengths(tally([(0, 1, 1.0), (1, 2, 1.0), (0, 2, 1.0)], 3))
+    found = strengths(tally({(0, 1, 1.0): 1, (1, 2, 1.0): 1, (0, 2, 1.0): 1}, 3))
     assert np.isfinite(found).all()
     assert list(np.argsort(-found)) == [0, 1, 2]
 
 
 def test_the_bootstrap_is_about_the_estimate_and_narrows_with_games():
-    games = [(0, 1, 1.0), (0, 1, 1.0), (0, 1, 0.0), (1, 2, 1.0), (1, 2, 0.5), (0, 2, 1.0)] * 20
+    won = {(0, 1, 1.0): 2, (0, 1, 0.0): 1, (1, 2, 1.0): 1, (1, 2, 0.5): 1, (0, 2, 1.0): 1}
+    games = {game: 20 * count for game, count in won.items()}
     few = resampled(games, 3, rounds=400, seed=1)
-    many = resampled(games * 9, 3, rounds=400, seed=1)
+    many = resampled({game: 9 * count for game, count in games.items()}, 3, rounds=400, seed=1)
     assert few.shape == (400, 3)
     assert few.mean(0) == pytest.approx(strengths(tally(games, 3)), abs=0.15)
     assert (few.std(0) / many.std(0)).mean() == pytest.approx(3, abs=0.5)

@@ -141,6 +141,28 @@ def test_a_threshold_that_is_found_is_said(call, tmp_path):
     assert "f1 without gsm8k" in done.stdout
 
 
+def test_scores_are_kept_whatever_becomes_of_the_numbers(call, tmp_path):
+    row = {"id": "math-1", "problem": "p", "steps": ["a"], "label": -1}
+    (tmp_path / "math.json").write_text(json.dumps([row]))
+    scores = tmp_path / "scores.jsonl"
+    scores.write_text(json.dumps({"id": "math-1", "scores": [], "steps": [[0.5]]}) + "\n")
+    words = ("bench", "processbench(threshold=None)", tmp_path / "math.json", "--scores", scores)
+    done = call(*words, "-o", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "expected items of the split gsm8k" in done.stderr
+    assert "math-1" in (tmp_path / "out/scores.jsonl").read_text()
+
+
+def test_a_pool_is_settled_on_the_fewest_solutions(call, tmp_path):
+    first, *others = pool(tmp_path / "p.jsonl").read_text().splitlines()
+    longer = json.loads(first) | {"solutions": ["a", "b", "c"], "right": [True] * 3}
+    lines = [json.dumps(longer | {"scores": [0.1, 0.2, 0.3]}), *others]
+    (tmp_path / "p.jsonl").write_text("\n".join(lines))
+    done = call("bench", "recorded_pool", "--scores", tmp_path / "p.jsonl", "--resamples", 20)
+    assert done.exit_code == 0, done.stderr
+    assert "settled recorded_pool(n=2)" in done.stdout
+
+
 def test_items_left_out_are_reported(call, labels):
     done = call(*OWN, labels, *REWARD, "--budget", "calls=1", "--resamples", 20)
     assert done.exit_code == 2
@@ -158,8 +180,14 @@ def test_runs_are_compared(call, labels, tmp_path):
         out = tmp_path / str(place)
         call("bench", text, labels, *REWARD, "-o", out, "--resamples", 20)
         folders += ["--compare", out]
-    done = call("bench", *folders)
+    words = ("compare", "game24", "-s", "cot", "-s", "beam(beam=2)", "--limit", 2, *REWARD)
+    assert call(*words, "-o", tmp_path / "search").exit_code == 0
+    done = call("bench", *folders, "--compare", tmp_path / "search")
     assert done.exit_code == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "[1] embedded_srm(task='game24')"
+    measures = [line.partition(": ") for line in lines[2:7]]
+    assert [name.split(" ")[0] for _, _, name in measures] == ["auc", "gain", "auc", "gain", "beam("]
     assert "rank correlation – over 1 models, too few models to tell" in done.stdout
 
 

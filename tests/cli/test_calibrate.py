@@ -168,6 +168,14 @@ def test_too_few_labels(call, tmp_path, labels):
     assert "at least 20 to calibrate on" in done.stderr
 
 
+def test_one_problem_cannot_be_parted(call, tmp_path, labels):
+    file = tmp_path / "in.jsonl"
+    file.write_text(labels.read_text().splitlines()[0])
+    done = run(call, file, tmp_path / "out")
+    assert done.exit_code == 2
+    assert "got all 1 solutions on one side: label more problems" in done.stderr
+
+
 def test_bad_records_are_set_aside(call, tmp_path, labels):
     file = tmp_path / "in.jsonl"
     file.write_text(labels.read_text() + "{broken")

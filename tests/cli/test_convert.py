@@ -87,6 +87,10 @@ def test_errors_are_one_line_and_leave_what_was_there(call, tmp_path, source, wo
 
 
 def test_a_file_is_not_written_over_itself(call, source):
-    done = call("convert", source, source)
-    assert done.exit_code == 2
-    assert "expected another file to write than to read" in done.stderr
+    kept = source.rename(source.with_name("in.rejected.jsonl"))
+    before = kept.read_bytes()
+    for target in (kept, source):  # what is set aside from in.jsonl goes to in.rejected.jsonl
+        done = call("convert", kept, target)
+        assert done.exit_code == 2
+        assert "expected another file to write than to read" in done.stderr
+        assert kept.read_bytes() == before

@@ -214,6 +214,14 @@ def test_a_file_of_solutions(call, tmp_path):
     assert "a\n\nb" in lines(tmp_path / "b")[0]["steps"]
 
 
+def test_solutions_are_not_written_over(call, tmp_path):
+    file = solutions(tmp_path).rename(tmp_path / "labels.jsonl")
+    done = call("label", "toy", file, "--models", "toy", "-o", tmp_path)
+    assert done.exit_code == 2
+    assert "expected solutions that are not written over" in done.stderr
+    assert files(tmp_path) == ["labels.jsonl"]
+
+
 def test_a_run_of_another_task_is_refused(call, tmp_path):
     compared = ("compare", "toy", "--models", "toy", "-s", "cot()", "--limit", 2)
     assert call(*compared, "-o", tmp_path / "run").exit_code == 0

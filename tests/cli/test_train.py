@@ -3,6 +3,8 @@
 import json
 import sys
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +14,12 @@ pytest.importorskip("onnx", reason="the train extra is not installed")
 
 import torch
 
-from specreward.cli.train import _Bar
+from specreward.cli.train import _Bar, _doubt
 from specreward.label.labelled import Labelled, dump_labelled
 from specreward.reward.trained import Trained
 from specreward.tasks.game24 import Game24
 from specreward.train import fitting
+from specreward.train.fitting import Fitted
 from specreward.train.monitor import Moment
 
 pytestmark = pytest.mark.train
@@ -144,6 +147,64 @@ def test_what_it_refuses(call, labels, tmp_path, words, said):
     assert said in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "m/model.json").exists()
+    assert not (tmp_path / "m/command.json").exists()  # the folder is free for a better command
+
+
+def test_a_folder_where_nothing_was_done_stays_free(call, labels, tmp_path):
+    words = ("train", labels, "--task", "game24", "-o", tmp_path / "m", *SMALL)
+    assert call(*words, "--batch", 500).exit_code == 2
+    assert call(*words).exit_code == 0
+    assert call(*words, "--batch", 500).exit_code == 2
+    assert call(*words).exit_code == 0  # that of a run is not
+
+
+def test_preference_pairs_with_margins(call, labels, tmp_path):
+    file, lines = tmp_path / "pairs.jsonl", []
+    for good, bad in pairwise(
+        [json.loads(dump_labelled(one)) for one in rows(0, 20) if small(one)]
+    ):
+        if good["question"] == bad["question"]:
+            texts = {"chosen": good["steps"][0], "rejected": bad["steps"][0]}
+            lines.append(json.dumps({"prompt": good["question"], "margin": 3.0, **texts}))
+    file.write_text("\n".join(lines))
+    words = ("train", file, "--task", "game24", "--objective", "pairwise_orm()", *SMALL)
+    done = call(*words, "-o", tmp_path / "m")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads((tmp_path / "m/model.json").read_text())["combine"] == "last()"
+    file.write_text("\n".join(lines).replace("3.0", "0.0"))
+    assert call(*words, "-o", tmp_path / "n").exit_code == 0
+    first, other = (
+        json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[0]) for name in "mn"
+    )
+    assert first["held_out_pairs"] == other["held_out_pairs"] > 1
+    assert first["held_out_loss"] > other["held_out_loss"]
+
+
+@pytest.mark.parametrize(
+    ("watch", "step", "pairs", "after", "said"),
+    [
+        # 0.2 is less than 2 errors of 0.125
+        ("pair_accuracy", 8, 16, 0.7, "chance alone moves their accuracy by 0.12"),
+        ("pair_accuracy", 8, 16, 0.8, ""),
+        ("pair_accuracy", 8, 400, 0.7, ""),
+        ("pair_accuracy", 0, 16, 0.5, "nothing was better than the first weights"),
+        ("log_loss", 8, 16, 0.7, ""),
+    ],
+)
+def test_a_gain_that_chance_can_make_is_said(capsys, watch, step, pairs, after, said):
+    numbers = {"pair_accuracy": 0.5, "log_loss": 0.5, "pairs": pairs}
+    done = Fitted(
+        folder=Path("m"),
+        steps=9,
+        best_step=step,
+        before=numbers,
+        after=numbers | {watch: after},
+        stopped=False,
+    )
+    _doubt(done, watch)
+    warned = " ".join(capsys.readouterr().err.split())
+    assert said in warned
+    assert bool(said) is bool(warned)
 
 
 def test_no_labels(call, tmp_path):

@@ -82,6 +82,7 @@ class ScoresOnly:
 
     async def score(self, paths):
         self.calls += 1
+        assert len(set(paths)) == len(paths)  # equal beginnings are asked once
         return [TOY.value(path) if self.scores is None else self.scores for path in paths]
 
 

@@ -99,6 +99,38 @@ def test_a_list_without_an_end_is_an_error_after_what_was_good(tmp_path, end):
         list(rows)
 
 
+@pytest.mark.parametrize("window", [1, 1 << 18])
+def test_what_stands_behind_a_list_is_not_left_out_in_silence(tmp_path, monkeypatch, window):
+    monkeypatch.setattr(reading, "_WINDOW", window)
+    one = "[" + ",".join(GOOD) + "]"
+    assert len(list(read_records(written(tmp_path / "one.json", one + " \n\n ")))) == 3
+    rows = read_records(written(tmp_path / "two.json", f"{one}\n\n{one}"))
+    assert len([next(rows) for _ in range(3)]) == 3
+    with pytest.raises(
+        InputError, match=r"two\.json:3: expected nothing after the end of the list"
+    ):
+        next(rows)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("meta", [1], "meta: expected an object"),
+        ("source", "x", "source: expected an object"),
+        ("id", ["a"], "id: expected a text"),
+        ("answer", {"a": 1}, "answer: expected a text"),
+        ("labels", [10**400, 1], "labels: expected numbers or null"),
+        ("outcome", True, "outcome: expected numbers or null"),
+    ],
+)
+def test_a_field_of_another_type_is_refused(tmp_path, field, value, why):
+    row = json.dumps(json.loads(GOOD[0]) | {field: value})
+    refused = []
+    file = written(tmp_path / "in.jsonl", f"{row}\n{GOOD[1]}\n")
+    assert len(list(read_labelled(file, OwnFormat(), refused.append))) == 1
+    assert refused[0].reason.startswith(why)
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

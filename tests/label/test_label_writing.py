@@ -1,12 +1,13 @@
 """Files that are there whole or not at all, kinds turned, and pairs."""
 
 import json
+import math
 import re
 
 import pytest
 
 from specreward.errors import InputError, StoreError
-from specreward.label.formats import OmegaFormat, ProcessBenchFormat, StepwiseFormat
+from specreward.label.formats import OmegaFormat, OwnFormat, ProcessBenchFormat, StepwiseFormat
 from specreward.label.kinds import as_kind
 from specreward.label.labelled import Labelled
 from specreward.label.pairs import Pair, outcome_pairs, sibling_pairs
@@ -114,6 +115,8 @@ def test_bad_records_are_kept_also_when_the_work_fails(tmp_path):
         ("step", (0, None), "prefix", (0, 0)),
         ("prefix", (1, 0, 0), "step", (1, 0, None)),
         ("prefix", (1, 1), "step", (1, 1)),
+        ("prefix", (None, 0, 0), "step", (None, None, None)),  # it may have been the first
+        ("prefix", (None, 1, 0), "step", (None, 1, 0)),
         ("prefix", (1, 0, 1), "prefix", (1, 0, 1)),
         ("value", (0.2,), "value", (0.2,)),
     ],
@@ -121,6 +124,18 @@ def test_bad_records_are_kept_also_when_the_work_fails(tmp_path):
 def test_kinds_are_turned_where_the_one_tells_the_other(kind, labels, to, turned):
     found = as_kind(labelled("abcd"[: len(labels)], labels, kind), to)
     assert (found.labels, found.kind) == (turned, to)
+
+
+def test_what_not_even_json_holds_is_set_aside_and_the_others_go_on():
+    refused = []
+    odd = Labelled(
+        problem=Problem("odd", "?", meta={"x": math.nan}), steps=("a",), labels=(1,), kind="prefix"
+    )
+    found = list(rows_of([DATA[0], odd, DATA[1]], OwnFormat(), refused.append))
+    assert [row["id"] for row in found] == ["0", "1"]
+    [bad] = refused
+    assert "expected meta and source of numbers" in bad.reason
+    assert "steps=('a',)" in bad.raw
 
 
 @pytest.mark.parametrize(("kind", "to"), [("value", "step"), ("prefix", "value")])

@@ -279,7 +279,7 @@ def test_a_policy_that_stops_in_the_middle_and_an_answer_nobody_knows_are_errors
     [
         ("k", 0),
         ("searches", 0),
-        ("rollouts", 0),
+        ("rollouts", 31),  # less than the screen
         ("screen", 0),
         ("alpha", 0),
         ("alpha", 1.1),

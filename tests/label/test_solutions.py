@@ -94,6 +94,8 @@ def test_a_list_and_a_packed_file_are_read_too(tmp_path):
         (ROW | {"answer": "7"}, "expected a right answer like '6', got '7'"),
         (ROW | {"question": ["1 + 2"]}, "expected text as 'question'"),
         (ROW | {"question": "1 + 5", "id": "a"}, "that id 'a' had before"),
+        (ROW | {"meta": [1]}, "expected an object as 'meta'"),
+        (json.dumps(ROW | {"meta": {"x": math.nan}}) + "\n", "expected JSON as 'meta'"),
     ],
 )
 def test_bad_rows_are_set_aside_with_line_and_reason(tmp_path, bad, reason):
@@ -204,8 +206,20 @@ def test_a_run_is_a_pile_for_each_strategy_with_its_trees(run_file):
     [only] = from_run(run_file, "self_consistency(n=3)", False, 2)
     assert only.origin == "run.db: self_consistency(n=3)"
     assert len(only.found) == 2
+    assert from_run(run_file, "self_consistency(3)", False, 2) == [only]  # as it was typed
     with pytest.raises(InputError, match=r"expected one of its strategies, bfs\(.*, got 'cot\(\)'"):
         from_run(run_file, "cot()", False, None)
+
+
+def test_searches_on_another_domain_are_taken_only_where_asked_for(run_file):
+    with Store(run_file) as store:
+        models = wire(TOY, Engines(policy=ToyLanguageModel(task=TOY)), store=store)
+        other = TOY.generate(2, "test", 0)
+        name = "self_consistency(n=3) on other()"
+        run(SelfConsistency(n=3), other, models, store=store, label=name)
+    assert len(from_run(run_file, None, False, None)) == 2
+    [only] = from_run(run_file, "self_consistency(3) on other()", False, None)
+    assert (only.origin, len(only.found)) == (f"run.db: {name}", 2)
 
 
 def test_leaves_are_what_no_search_went_on_from(run_file):

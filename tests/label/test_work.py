@@ -56,6 +56,16 @@ def work(store=None, engine=None, piles=None, **more):
     return label_piles(MonteCarlo(k=3), piles or [drawn()], models, **more)
 
 
+def test_half_a_character_stops_nothing(tmp_path):
+    path = Path(PROBLEMS[0], (Step("a"), Step("\ud800", final=True)))
+    found = Result(PROBLEMS[0], None, candidates=(Candidate(path, math.nan),))
+    journal = tmp_path / "journal.jsonl"
+    [done] = work(piles=[Pile(origin="file", found=(found,))], journal=journal)
+    assert done.rows[0].steps == ("a", "\ud800")
+    [again] = work(piles=[Pile(origin="file", found=(found,))], journal=journal)
+    assert again.rows == done.rows
+
+
 def test_the_order_is_that_of_the_problems_at_any_concurrency():
     one, many = work(concurrency=1), work(concurrency=50)
     assert [item.problem for item in one] == PROBLEMS

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from specreward.assemble import assemble
-from specreward.embedded import EmbeddedSRM
+from specreward.embedded import EmbeddedDraft, EmbeddedPolicy, EmbeddedSRM
 from specreward.errors import InputError
 from specreward.reward.catalogue import read_reward
 from specreward.reward.solutions import Graded
@@ -109,6 +109,26 @@ def test_numbers_of_solutions_are_calibrated_one_by_one():
     assert graded == [Graded((0.25, 0.1), 7)]
     assert (found.name, found.parameters, found.per_step) == ("m+s", 3, True)
     assert (found.combine, found.most_tokens) == (None, 0)
+
+
+@pytest.mark.parametrize("task", [None, "game24()"])
+def test_steps_of_a_log_ratio_are_calibrated(tmp_path, task):
+    for part, model in (("policy", EmbeddedPolicy), ("reference", EmbeddedDraft)):
+        shutil.copytree(model("game24").folder, tmp_path / part)
+    more = {"engine": "embedded", "beta": 0.5, "task": task, "delimiter": " ; "}
+    write(tmp_path, kind="log_ratio", combine="minimum()", **more)
+
+    def steps(**settings):
+        model = assemble(TASK, reward=Trained(str(tmp_path), **settings)).reward
+        return asyncio.run(model.steps([WAY]))[0], asyncio.run(model.score([WAY]))[0], repr(model)
+
+    plain, _, named = steps()
+    (tmp_path / "calibration.json").write_text('{"method": "temperature", "temperature": 0.5}')
+    found, whole, other = steps()
+    assert found == pytest.approx([x**2 / (x**2 + (1 - x) ** 2) for x in plain])
+    assert whole == min(found)
+    assert named != other  # results of one are not another's
+    assert steps(calibrated=False)[0] == plain
 
 
 @pytest.mark.parametrize(

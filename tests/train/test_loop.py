@@ -14,7 +14,16 @@ from safetensors.torch import load_file  # noqa: E402
 from specreward.errors import InputError, StoreError  # noqa: E402
 from specreward.train import loop  # noqa: E402
 from specreward.train.decoder import Decoder, Shape  # noqa: E402
-from specreward.train.loop import Schedule, binary_loss, token_loss, train  # noqa: E402
+from specreward.train.loop import (  # noqa: E402
+    Loop,
+    NotFinite,
+    Schedule,
+    accelerated,
+    binary_loss,
+    token_loss,
+    train,
+)
+from specreward.train.monitor import Watch  # noqa: E402
 from specreward.train.packing import Row, collate  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -114,6 +123,63 @@ def test_a_loss_that_is_no_number_stops_and_the_checkpoint_stays(tmp_path):
     assert rows(tmp_path) == rows(tmp_path / "good")[:2]
 
 
+def watched(out, values, until=None, higher=False, **more):
+    """A run that looks after each step and sees these numbers, pulled out at a step."""
+
+    def on_step(moment):
+        if moment.step == until:
+            raise KeyboardInterrupt
+
+    torch.manual_seed(0)
+    whole = Loop(
+        batches=batches,
+        loss_of=token_loss,
+        schedule=Schedule(steps=len(values) - 1, warmup=1),
+        tokens_of=lambda batch: batch.tokens.numel(),
+        accelerator=accelerated(cpu=True),
+        every=1,
+        report=lambda step: {"seen": values[step]},
+        watch=Watch(name="seen", higher=higher, patience=2),
+        on_step=on_step,
+        **more,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        return whole.run(Decoder(SHAPE), out)
+
+
+def test_patience_is_counted_from_the_best_look_on_also_over_a_stop(tmp_path):
+    values = [5.0, 6.0, 4.0, 6.0, 3.0, 3.0, 6.0, 1.0]  # an equal one is no better one
+    state = watched(tmp_path / "whole", values)
+    assert (state.step, state.best, state.best_step, state.stopped) == (6, 3.0, 4, True)
+    assert watched(tmp_path / "parts", values, until=6) is None  # after the look at 5
+    state = watched(tmp_path / "parts", values)
+    assert (state.step, state.best_step, state.stopped) == (6, 4, True)
+    state = watched(tmp_path / "up", [-value for value in values], higher=True)
+    assert (state.step, state.best, state.best_step) == (6, -3.0, 4)
+
+
+def test_what_has_gone_wrong_for_good_is_said_again(tmp_path):
+    def halt(rows):
+        return "it has collapsed" if rows[-1]["seen"] == 0.0 else None
+
+    for _ in range(2):  # the last step is done: the second call must not go through
+        with pytest.raises(InputError, match="it has collapsed"):
+            watched(tmp_path, [1.0, 0.5, 0.0], halt=halt)
+    last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert (last["step"], last["trouble"]) == (2, "it has collapsed")
+
+
+def test_a_gradient_that_is_no_number_stops_before_it_is_in_the_weights(tmp_path):
+    def steep(net, batch, seen=[]):  # noqa: B006
+        seen.append(batch)
+        loss = token_loss(net, batch)
+        return loss + (0.0 * loss).sqrt() if len(seen) == 10 else loss  # sqrt is steep at 0
+
+    with pytest.raises(NotFinite, match="gradient is nan at step 9; checkpoint in") as caught:
+        trained(tmp_path, 12, loss_of=steep)
+    assert list(caught.value.batches) == [9]
+
+
 def test_a_checkpoint_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "checkpoint.part").mkdir()  # in the way
     with pytest.raises(StoreError, match="checkpoint before is still there"):
@@ -134,7 +200,10 @@ def test_the_rate_over_time():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"steps": 0}, {"warmup": 0}, {"rate": 0.0}, {"minutes": 0.0}, {"floor": 1.5}, {"floor": -0.1}],
+    [
+        *({"steps": 0}, {"warmup": 0}, {"rate": 0.0}, {"rate": 1.5}, {"rate": math.nan}),
+        *({"minutes": 0.0}, {"minutes": math.nan}, {"floor": 1.5}, {"floor": -0.1}),
+    ],
 )
 def test_schedules_that_cannot_be(settings):
     with pytest.raises(InputError, match="expected"):

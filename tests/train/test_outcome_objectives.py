@@ -27,6 +27,7 @@ def marks(outcomes, lengths, labels=None):
         last=torch.tensor([t + 1 == n for _, t, n in rows]),
         label=torch.tensor(labels or [math.nan] * len(rows)),
         outcome=torch.tensor([outcomes[s] for s, _, _ in rows]),
+        margin=torch.zeros(len(rows)),
     )
 
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from specreward.bench.benchmark import Item, Judged
 from specreward.bench.files import files_of, read_file
-from specreward.bench.first_error import mean
+from specreward.bench.groups import grouped, mean
 from specreward.bench.pools import pool_item, pool_scores
 from specreward.checks import whole
 from specreward.errors import InputError
@@ -88,42 +88,22 @@ class AceMathRewardBench:
 
     def metrics(self, judged: Sequence[Judged]) -> dict[str, float]:
         """``rm@n`` over sets, its exact expectation, the majority, and each set."""
-        sets: dict[str, list[tuple[float, float, float]]] = {}
-        for one in judged:
-            sets.setdefault(one.item.group, []).append(self._chances(one))
-        each = {
-            name: [mean(column) for column in zip(*rows, strict=True)]
-            for name, rows in sorted(sets.items())
-        }
+        each = {}
+        for name, own in sorted(grouped(judged).items()):
+            rows = [_drawn(one, self.n, self.draws) for one in own]
+            each[name] = [mean(column) for column in zip(*rows, strict=True)]
         columns = [mean(column) for column in zip(*each.values(), strict=True)]
         names = (f"rm@{self.n}", f"rm@{self.n} exact", f"majority@{self.n}")
         numbers = dict(zip(names, columns, strict=True))
-        own = {f"{name} rm@{self.n}": row[0] for name, row in each.items()}
-        return {name: value for name, value in (numbers | own).items() if value == value}
-
-    def _chances(self, one: Judged) -> tuple[float, float, float]:
-        gold = one.item.gold
-        return _drawn(
-            one.item.id,
-            one.scores,
-            tuple(gold["right"]),
-            tuple(gold["answers"]),
-            self.n,
-            self.draws,
-        )
+        numbers |= {f"{name} rm@{self.n}": row[0] for name, row in each.items()}
+        return {name: value for name, value in numbers.items() if value == value}
 
 
 @lru_cache(maxsize=1 << 15)
-def _drawn(
-    name: str,
-    scores: tuple[float, ...],
-    right: tuple[bool, ...],
-    answers: tuple[str, ...],
-    n: int,
-    draws: int,
-) -> tuple[float, float, float]:
+def _drawn(one: Judged, n: int, draws: int) -> tuple[float, float, float]:
     """Of one question: the mean over draws, the exact one, and that of the majority."""
-    rng = np.random.default_rng(derive(0, "acemath", name))
+    scores, right, answers = one.scores, one.item.gold["right"], one.item.gold["answers"]
+    rng = np.random.default_rng(derive(0, "acemath", one.item.id))
     order = rng.random((draws, len(right))).argsort(axis=1)[:, :n]
     best = mean([_best([scores[i] for i in row], [right[i] for i in row]) for row in order])
     majority = nan

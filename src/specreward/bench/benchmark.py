@@ -56,7 +56,7 @@ class Item:
     group: str
     question: str
     answers: tuple[Answer, ...]
-    gold: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
+    gold: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,10 @@ class Judged:
     item: Item
     scores: tuple[float, ...]
     steps: tuple[tuple[float, ...], ...] = ()
+
+    def __hash__(self) -> int:
+        """Cheap, as what metrics keep of an item is asked for in each draw of the intervals."""
+        return hash(self.item.id)
 
 
 class Benchmark(Protocol):

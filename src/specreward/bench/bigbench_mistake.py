@@ -23,7 +23,8 @@ from typing import ClassVar, final
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, files_of, read_file
-from specreward.bench.first_error import FIRST, found, mean
+from specreward.bench.first_error import FIRST, found
+from specreward.bench.groups import grouped, mean
 from specreward.checks import number
 
 __all__ = ["BIGBenchMistake"]
@@ -62,10 +63,8 @@ class BIGBenchMistake:
 
     def metrics(self, judged: Sequence[Judged]) -> dict[str, float]:
         """``accuracy`` over tasks; then each task, with its accuracy with and without mistakes."""
-        tasks: dict[str, list[Judged]] = {}
-        for one in judged:
-            tasks.setdefault(one.item.group, []).append(one)
-        tallies = {task: found(own, self.threshold) for task, own in sorted(tasks.items())}
+        tasks = sorted(grouped(judged).items())
+        tallies = {task: found(own, self.threshold) for task, own in tasks}
         numbers = {
             "accuracy": mean([tally.accuracy for tally in tallies.values()]),
             "f1": mean([tally.f1 for tally in tallies.values()]),

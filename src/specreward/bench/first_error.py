@@ -18,7 +18,7 @@ from typing import Any
 
 from specreward.bench.benchmark import Judged
 
-__all__ = ["FIRST", "Found", "best_threshold", "first_below", "found", "mean"]
+__all__ = ["FIRST", "Found", "best_threshold", "first_below", "found"]
 
 FIRST = "first_error"
 """In ``Item.gold``: place of the first wrong step, from 0, or None."""
@@ -92,8 +92,3 @@ def best_threshold(judged: Sequence[Judged]) -> float:
         if f1 > highest:
             best, highest = candidate, f1
     return best
-
-
-def mean(values: Sequence[float]) -> float:
-    """The plain mean; NaN of none, or where one is."""
-    return sum(values) / len(values) if values else nan

@@ -34,7 +34,8 @@ from typing import Any, ClassVar, final
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, read_files
-from specreward.bench.pairs import grouped, mean, scores_of, spoken
+from specreward.bench.groups import grouped, mean
+from specreward.bench.pairs import scores_of, spoken
 from specreward.seeds import uniform
 
 __all__ = ["JETTS"]

@@ -22,7 +22,8 @@ from typing import ClassVar, final
 
 from specreward.bench.benchmark import Item, Judged
 from specreward.bench.files import Row, read_files
-from specreward.bench.pairs import accuracy, grouped, pair
+from specreward.bench.groups import grouped
+from specreward.bench.pairs import accuracy, pair
 
 __all__ = ["JudgeBench"]
 

@@ -21,7 +21,8 @@ from typing import ClassVar, final
 
 from specreward.bench.benchmark import Item, Judged
 from specreward.bench.files import Row
-from specreward.bench.pairs import accuracy, grouped, mean, pair, rows_of
+from specreward.bench.groups import grouped, mean
+from specreward.bench.pairs import accuracy, pair, rows_of
 
 __all__ = ["LLMBar"]
 

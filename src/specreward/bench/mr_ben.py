@@ -1,8 +1,8 @@
 """MR-Ben: judge solutions of seven subjects as a teacher would.
 
     MCC     Matthews correlation of "this solution is right" with the truth, at least 0
-    ACC_s   share of the wrong solutions found wrong whose first wrong step is named
-    ACC_r   share of the wrong solutions whose error is explained too
+    ACC_s   share of all wrong solutions whose first wrong step is named
+    ACC_r   share of all wrong solutions whose error is explained too
     MR-score of a subject = 0.2 MCC + 0.3 ACC_s + 0.5 ACC_r;  headline = plain mean over subjects
 
 Z. Zeng, Y. Liu, Y. Wan, J. Li, P. Chen, J. Dai, Y. Yao, R. Xu, Z. Qi, W. Zhao, L. Shen, J. Lu,
@@ -27,7 +27,8 @@ from typing import ClassVar, final
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, read_files
-from specreward.bench.first_error import FIRST, first_below, mean
+from specreward.bench.first_error import FIRST, first_below
+from specreward.bench.groups import grouped, mean
 from specreward.checks import number
 
 __all__ = ["MRBen", "matthews", "mr_score"]
@@ -80,10 +81,7 @@ class MRBen:
 
     def metrics(self, judged: Sequence[Judged]) -> dict[str, float]:
         """``mr_score`` over subjects, its two parts, and each subject."""
-        subjects: dict[str, list[Judged]] = {}
-        for one in judged:
-            subjects.setdefault(one.item.group, []).append(one)
-        parts = {name: self._parts(own) for name, own in sorted(subjects.items())}
+        parts = {name: self._parts(own) for name, own in sorted(grouped(judged).items())}
         two = WEIGHTS[0] + WEIGHTS[1]
         scores = [mr_score(mcc, step, 0.0) for mcc, step in parts.values()]
         numbers = {

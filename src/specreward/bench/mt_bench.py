@@ -31,7 +31,8 @@ from typing import Any, ClassVar, final
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, files_of, read_file
-from specreward.bench.pairs import mean, scores_of, spoken
+from specreward.bench.groups import mean
+from specreward.bench.pairs import scores_of, spoken
 from specreward.checks import flag
 from specreward.errors import InputError, RewardError
 from specreward.reward.judges.llm_judge import JUDGING

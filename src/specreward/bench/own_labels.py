@@ -4,7 +4,7 @@
                      a tie half
     pair accuracy    of two steps after the same beginning with different labels: the better one is
                      scored higher, a tie is lost
-    ece              mean |score - label| of ten bins of scores of equal width, by their size
+    ece              mean |score - label| of fifteen bins of equal width, by their size
     brier            mean (score - label) squared
     first error f1   as in ProcessBench; of labels that tell errors
     best of all      share of problems whose highest-scored solution is right, beside a blind choice
@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, read_files
-from specreward.bench.first_error import Found, first_below, mean
+from specreward.bench.first_error import Found, first_below
+from specreward.bench.groups import mean
 from specreward.bench.pools import gain
 from specreward.bench.processbench import ProcessBench
 from specreward.checks import number, part
@@ -40,11 +41,11 @@ from specreward.label.labelled import Labelled, load_labelled
 from specreward.report.subsets import highest_at
 from specreward.reward.aggregate import Aggregate, Last
 from specreward.tasks.qa import QA
+from specreward.train.quality import auc, ece
 from specreward.types import Problem, Task
 
-__all__ = ["OwnLabels", "area", "calibration_error"]
+__all__ = ["OwnLabels"]
 
-BINS = 10
 Floats = NDArray[np.float64]
 
 
@@ -100,77 +101,23 @@ class OwnLabels:
 
     def metrics(self, judged: Sequence[Judged]) -> dict[str, float]:
         """The numbers above, ``auc`` first; NaN where the labels do not say."""
-        own = [_steps(one) for one in judged]
-        scores = np.concatenate([steps.scores for steps in own])
-        labels = np.concatenate([steps.labels for steps in own])
-        numbers = {
-            "auc": area(scores, labels >= 0.5),
-            "pair accuracy": mean([hit for steps in own for hit in steps.pairs]),
-            "ece": calibration_error(scores, labels),
-            "brier": float(((scores - labels) ** 2).mean()) if len(scores) else nan,
-            "first error f1": self._first_errors(judged).f1,
-        }
-        return numbers | self._choices(judged)
-
-    def _first_errors(self, judged: Sequence[Judged]) -> Found:
-        tally = [0, 0, 0, 0]
-        for one in judged:
-            if one.item.gold["kind"] == "value":
-                continue
-            for labels, scores in zip(one.item.gold["labels"], one.steps, strict=True):
-                truth = next((i for i, y in enumerate(labels) if y is not None and y < 0.5), None)
-                if truth is None and None in labels:
-                    continue  # nobody looked at all steps
-                hit = first_below(scores, self.threshold) == truth
-                at = 2 if truth is None else 0
-                tally[at] += 1
-                tally[at + 1] += hit
-        return Found(*tally)
-
-    def _choices(self, judged: Sequence[Judged]) -> dict[str, float]:
-        """The choice of a whole solution; of problems with two or more of known outcome."""
-        reached, blind, best = [], [], []
-        for one in judged:
-            known = [
-                (self._whole(steps), outcome >= 0.5)
-                for steps, outcome in zip(one.steps, one.item.gold["outcomes"], strict=True)
-                if outcome is not None
-            ]
-            if len(known) > 1:
-                right = [ok for _, ok in known]
-                reached.append(highest_at([s for s, _ in known], right, len(known), len(known)))
-                blind.append(mean(right))
-                best.append(float(any(right)))
-        first, one_of, every = mean(reached), mean(blind), mean(best)
+        own = [_counted(one, self) for one in judged]
+        scores = np.concatenate([one.scores for one in own])
+        labels = np.concatenate([one.labels for one in own])
+        found = [one.found for one in own]
+        choices = [one.choice for one in own if one.choice is not None]
+        best, first, every = (mean([choice[at] for choice in choices]) for at in range(3))
         return {
-            "best of all": first,
-            "pass@1": one_of,
+            "auc": auc(scores, labels),
+            "pair accuracy": mean([hit for one in own for hit in one.pairs]),
+            "ece": ece(scores, labels) if len(scores) else nan,
+            "brier": float(((scores - labels) ** 2).mean()) if len(scores) else nan,
+            "first error f1": Found(*[sum(column) for column in zip(*found, strict=True)]).f1,
+            "best of all": best,
+            "pass@1": first,
             "pass@all": every,
-            "gain": gain(first, one_of, every),
+            "gain": gain(best, first, every),
         }
-
-    def _whole(self, steps: Sequence[float]) -> float:
-        return self.combine([steps[place] for place in self.combine.needed(len(steps))])
-
-
-def area(scores: Floats, good: NDArray[np.bool_]) -> float:
-    """The area under the curve of true against false positives; NaN without both kinds."""
-    positives, negatives = int(good.sum()), int((~good).sum())
-    if not positives or not negatives:
-        return nan
-    _, place, size = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(size) - (size - 1) / 2)[place]
-    above = ranks[good].sum() - positives * (positives + 1) / 2
-    return float(above / (positives * negatives))
-
-
-def calibration_error(scores: Floats, labels: Floats) -> float:
-    """The expected calibration error in [0, 1], lower is better; NaN of nothing."""
-    if not len(scores):
-        return nan
-    bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
-    apart = np.bincount(bins, weights=scores - labels, minlength=BINS)
-    return float(np.abs(apart).sum() / len(scores))
 
 
 def _labelled(row: Row) -> Labelled:
@@ -197,37 +144,70 @@ def _item(own: Sequence[Labelled]) -> Item:
     )
 
 
-Rows = tuple[tuple[float | None, ...], ...]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Steps:
-    """The labelled steps of one problem, each once.
+class _Counted:
+    """What one problem adds to the numbers; its labelled steps each once.
 
     Args:
         scores: ``[S]``.
         labels: ``[S]``.
         pairs: Of each two siblings with different labels: 1 where the better is scored higher.
+        found: First errors, the fields of ``Found``.
+        choice: Chance that the highest-scored solution is right, a random one, one of them; None
+            where fewer than two outcomes are known.
     """
 
     scores: Floats
     labels: Floats
     pairs: tuple[float, ...]
-
-
-def _steps(one: Judged) -> Steps:
-    return _counted(tuple([a.steps for a in one.item.answers]), one.item.gold["labels"], one.steps)
+    found: tuple[int, int, int, int]
+    choice: tuple[float, float, float] | None
 
 
 @lru_cache(maxsize=1 << 15)
-def _counted(answers: tuple[tuple[str, ...], ...], labels: Rows, scores: Rows) -> Steps:
-    found: dict[tuple[str, ...], tuple[float, float]] = {}
-    for steps, known, said in zip(answers, labels, scores, strict=True):
+def _counted(one: Judged, benchmark: OwnLabels) -> _Counted:
+    """Kept, as intervals ask for the same problems again and again."""
+    steps: dict[tuple[str, ...], tuple[float, float]] = {}
+    for answer, known, said in zip(
+        one.item.answers, one.item.gold["labels"], one.steps, strict=True
+    ):
         for place, (label, score) in enumerate(zip(known, said, strict=True)):
-            if label is not None and score is not None:
-                found.setdefault(steps[: place + 1], (score, label))
-    both = np.array(list(found.values()), dtype=np.float64).reshape(-1, 2)
-    return Steps(both[:, 0], both[:, 1], tuple(_pairs(found)))
+            if label is not None:
+                steps.setdefault(answer.steps[: place + 1], (score, label))
+    both = np.array(list(steps.values()), dtype=np.float64).reshape(-1, 2)
+    return _Counted(
+        scores=both[:, 0],
+        labels=both[:, 1],
+        pairs=tuple(_pairs(steps)),
+        found=_first_errors(one, benchmark.threshold),
+        choice=_choice(one, benchmark.combine),
+    )
+
+
+def _first_errors(one: Judged, threshold: float) -> tuple[int, int, int, int]:
+    wrong = located = right = cleared = 0
+    if one.item.gold["kind"] != "value":
+        for labels, scores in zip(one.item.gold["labels"], one.steps, strict=True):
+            truth = next((i for i, y in enumerate(labels) if y is not None and y < 0.5), None)
+            hit = first_below(scores, threshold) == truth
+            if truth is not None:
+                wrong, located = wrong + 1, located + hit
+            elif None not in labels:  # else nobody looked at all steps
+                right, cleared = right + 1, cleared + hit
+    return wrong, located, right, cleared
+
+
+def _choice(one: Judged, combine: Aggregate) -> tuple[float, float, float] | None:
+    known = [
+        (combine([steps[place] for place in combine.needed(len(steps))]), outcome >= 0.5)
+        for steps, outcome in zip(one.steps, one.item.gold["outcomes"], strict=True)
+        if outcome is not None
+    ]
+    if len(known) < 2:
+        return None
+    right = [ok for _, ok in known]
+    best = highest_at([score for score, _ in known], right, len(known), len(known))
+    return best, mean(right), float(any(right))
 
 
 def _pairs(steps: Mapping[tuple[str, ...], tuple[float, float]]) -> Iterator[float]:

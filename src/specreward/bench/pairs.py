@@ -10,18 +10,17 @@ paper does. A judge that compares in both orders and contradicts itself gives eq
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import isfinite, nan
+from math import isfinite
 from pathlib import Path
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, files_of, read_file
+from specreward.bench.groups import mean
 from specreward.errors import RewardError
 
 __all__ = [
     "accuracy",
     "conversation",
-    "grouped",
-    "mean",
     "pair",
     "rows_of",
     "scores_of",
@@ -126,20 +125,6 @@ def win(judged: Judged, tie: float = 0.0) -> float:
     return tie if scores[better] == rest else float(scores[better] > rest)
 
 
-def mean(values: Iterable[float]) -> float:
-    """The mean of some numbers, NaN of none."""
-    known = list(values)
-    return sum(known) / len(known) if known else nan
-
-
 def accuracy(judged: Iterable[Judged], tie: float = 0.0) -> float:
     """The share of items that are won; NaN of none."""
     return mean([win(one, tie) for one in judged])
-
-
-def grouped(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
-    """The items of each group, in the order in which the groups come."""
-    groups: dict[str, list[Judged]] = {}
-    for one in judged:
-        groups.setdefault(one.item.group, []).append(one)
-    return groups

@@ -23,7 +23,8 @@ from typing import ClassVar, final
 
 from specreward.bench.benchmark import Item, Judged
 from specreward.bench.files import Row, read_files
-from specreward.bench.pairs import mean, pair, scores_of
+from specreward.bench.groups import mean
+from specreward.bench.pairs import pair, scores_of
 from specreward.checks import number
 
 __all__ = ["PandaLM"]

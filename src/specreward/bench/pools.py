@@ -24,7 +24,7 @@ from math import nan
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row
-from specreward.bench.first_error import mean
+from specreward.bench.groups import mean
 from specreward.report.subsets import highest_at, pass_at, vote_at
 from specreward.search.pick import SoftmaxVote
 
@@ -54,16 +54,10 @@ class Chances:
     softmax: float
 
 
+@lru_cache(maxsize=1 << 15)
 def chances(judged: Judged, n: int) -> Chances:
     """What n of the solutions of one question are worth, 1 to all of them."""
-    gold = judged.item.gold
-    return _chances(judged.scores, tuple(gold["right"]), tuple(gold["answers"]), n)
-
-
-@lru_cache(maxsize=1 << 15)
-def _chances(
-    scores: tuple[float, ...], right: tuple[bool, ...], answers: tuple[str, ...], n: int
-) -> Chances:
+    scores, right, answers = judged.scores, judged.item.gold["right"], judged.item.gold["answers"]
     drawn = len(right)
     one, every = pass_at(sum(right), drawn, 1), pass_at(sum(right), drawn, n)
     best = highest_at(scores, right, drawn, n)

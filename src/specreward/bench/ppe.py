@@ -31,10 +31,12 @@ expectations over subsets are exact here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
+from math import nan
 from pathlib import Path
 from statistics import NormalDist
 from typing import ClassVar, final
@@ -42,20 +44,23 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from specreward.bench.agreement import spearman
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, read_files
-from specreward.bench.pairs import accuracy, conversation, grouped, mean, pair, scores_of
+from specreward.bench.groups import grouped, mean
+from specreward.bench.pairs import conversation, pair, scores_of
 from specreward.bench.standings import (
+    Games,
     kendall,
     pearson,
     resampled,
+    spearman,
     strengths,
     tally,
     win_rates,
 )
 from specreward.checks import whole
 from specreward.report.subsets import highest_at, pass_at
+from specreward.train.quality import auc
 
 __all__ = ["PPE"]
 
@@ -64,7 +69,9 @@ TIES = ("tie", "tie (bothbad)")
 LOW, HIGH = 2.5, 97.5
 """Percentiles of a 95 % interval."""
 
-Games = list[tuple[int, int, float]]
+Game = tuple[str, str, float, float]
+"""Two models, and the result of the first by the vote and by the scores: 1, 1/2 or 0."""
+
 _Floats = NDArray[np.float64]
 
 
@@ -117,13 +124,15 @@ class PPE:
         return found
 
     def _human(self, judged: Sequence[Judged]) -> dict[str, float]:
-        models = sorted({answer.model for one in judged for answer in one.item.answers})
-        by_votes, by_scores = _games(judged, models)
+        met = Counter([_game(one) for one in judged])
+        models = sorted({model for game in met for model in game[:2]})
+        by_votes, by_scores = _games(met, models)
         truth, guess = (tally(games, len(models)) for games in (by_votes, by_scores))
         true, guessed = strengths(truth), strengths(guess)
-        decided = [one for one in judged if one.item.gold["winner"] not in TIES]
+        decided = {game: count for game, count in met.items() if game[2] != 0.5}
+        agreed = sum([count for game, count in decided.items() if game[2] == game[3]])
         found = {
-            "accuracy": accuracy(decided),
+            "accuracy": agreed / sum(decided.values()) if decided else nan,
             "row-wise pearson": _row_wise(win_rates(truth), win_rates(guess)),
             "spearman": spearman(list(true), list(guessed)),
             "kendall": kendall(list(true), list(guessed)),
@@ -138,18 +147,23 @@ class PPE:
 # ---------------------------------------------------------------------------------- people
 
 
-def _games(judged: Sequence[Judged], models: list[str]) -> tuple[Games, Games]:
+@lru_cache(maxsize=1 << 15)
+def _game(one: Judged) -> Game:
+    first, second = [answer.model for answer in one.item.answers]
+    winner = one.item.gold["winner"]
+    voted = 0.5 if winner in TIES else float(winner == "model_a")
+    scores = scores_of(one)
+    scored = 0.5 if scores[0] == scores[1] else float(scores[0] > scores[1])
+    return first, second, voted, scored
+
+
+def _games(met: Counter[Game], models: Sequence[str]) -> tuple[Games, Games]:
     """Who beat whom by the votes, and by the scores."""
     place = {model: at for at, model in enumerate(models)}
-    by_votes, by_scores = [], []
-    for one in judged:
-        first, second = (place[answer.model] for answer in one.item.answers)
-        winner = one.item.gold["winner"]
-        voted = 0.5 if winner in TIES else float(winner == "model_a")
-        scores = scores_of(one)
-        scored = 0.5 if scores[0] == scores[1] else float(scores[0] > scores[1])
-        by_votes.append((first, second, voted))
-        by_scores.append((first, second, scored))
+    by_votes, by_scores = Counter[tuple[int, int, float]](), Counter[tuple[int, int, float]]()
+    for (first, second, voted, scored), count in met.items():
+        by_votes[place[first], place[second], voted] += count
+        by_scores[place[first], place[second], scored] += count
     return by_votes, by_scores
 
 
@@ -191,65 +205,57 @@ def _apart(draws: _Floats) -> _Floats:
 # ---------------------------------------------------------------------------------- correctness
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Prompt:
     """What one prompt adds to the means.
 
     Args:
+        scores: Of its answers, ``[K]``.
+        right: Which of them are right, ``[K]``.
+        wins: Of the pairs that are compared.
         curve: Chance that the highest-scored of k answers is right, ``[K]``.
         best: Chance that one of them is, ``[K]``.
         auc: Of its own answers; NaN where all are right or all wrong.
     """
 
-    curve: tuple[float, ...]
-    best: tuple[float, ...]
+    scores: _Floats
+    right: _Floats
+    wins: tuple[bool, ...]
+    curve: _Floats
+    best: _Floats
     auc: float
 
 
-@lru_cache(maxsize=1 << 14)
-def _prompt(scores: tuple[float, ...], right: tuple[bool, ...]) -> _Prompt:
+@lru_cache(maxsize=1 << 15)
+def _prompt(one: Judged) -> _Prompt:
     """Kept, as intervals ask for the same prompts again and again."""
+    scores, right = scores_of(one), one.item.gold["right"]
     n, sizes = len(scores), range(1, len(scores) + 1)
     return _Prompt(
-        tuple([highest_at(scores, right, n, k) for k in sizes]),
-        tuple([pass_at(sum(right), n, k) for k in sizes]),
-        _auc(list(zip(scores, right, strict=True))),
+        scores=np.array(scores),
+        right=np.array(right, dtype=np.float64),
+        wins=tuple([scores[good] > scores[bad] for good, bad in one.item.gold["pairs"]]),
+        curve=np.array([highest_at(scores, right, n, k) for k in sizes]),
+        best=np.array([pass_at(sum(right), n, k) for k in sizes]),
+        auc=auc(scores, right),
     )
 
 
 def _correctness(judged: Sequence[Judged]) -> dict[str, float]:
-    rows = [(scores_of(one), tuple(one.item.gold["right"])) for one in judged]
-    wins = [
-        scores[good] > scores[bad]
-        for (scores, _), one in zip(rows, judged, strict=True)
-        for good, bad in one.item.gold["pairs"]
-    ]
-    prompts = [_prompt(scores, right) for scores, right in rows]
+    prompts = [_prompt(one) for one in judged]
     most = min([len(one.curve) for one in prompts])
-    curve = [mean([one.curve[k] for one in prompts]) for k in range(most)]
-    best = [mean([one.best[k] for one in prompts]) for k in range(most)]
-    pooled = [row for scores, right in rows for row in zip(scores, right, strict=True)]
+    curve = np.mean([one.curve[:most] for one in prompts], axis=0)
+    best = np.mean([one.best[:most] for one in prompts], axis=0)
+    scores = np.concatenate([one.scores for one in prompts])
+    right = np.concatenate([one.right for one in prompts])
     return {
-        "accuracy": mean(wins),
-        "roc auc": _auc(pooled),
+        "accuracy": mean([won for one in prompts for won in one.wins]),
+        "roc auc": auc(scores, right),
         "prompt auc": mean([one.auc for one in prompts if one.auc == one.auc]),
-        "max": max(curve),
-        "end": curve[-1],
-        "loss": mean([(one - other) ** 2 for one, other in zip(curve, best, strict=True)]),
+        "max": float(curve.max()),
+        "end": float(curve[-1]),
+        "loss": float(((curve - best) ** 2).mean()),
     }
-
-
-def _auc(rows: Sequence[tuple[float, bool]]) -> float:
-    """The chance that a right answer scores higher than a wrong one; a tie is half."""
-    scores = np.array([score for score, _ in rows])
-    right = np.array([good for _, good in rows], dtype=bool)
-    wrong = np.sort(scores[~right])
-    total = int(right.sum()) * wrong.size
-    if not total:
-        return float("nan")
-    below = np.searchsorted(wrong, scores[right], "left")
-    upto = np.searchsorted(wrong, scores[right], "right")
-    return float((below + upto).sum()) / 2 / total
 
 
 # ---------------------------------------------------------------------------------- rows

@@ -34,7 +34,7 @@ from typing import ClassVar, final
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, read_files
-from specreward.bench.first_error import mean
+from specreward.bench.groups import mean
 from specreward.checks import number
 from specreward.errors import InputError
 
@@ -200,12 +200,13 @@ class PRMBench:
         }
 
     def _row(self, one: Judged) -> Counted:
-        return _counted(one.steps[0], tuple(one.item.gold["errors"]), self.threshold)
+        return _counted(one, self.threshold)
 
 
 @lru_cache(maxsize=1 << 15)
-def _counted(scores: tuple[float, ...], errors: tuple[int, ...], threshold: float) -> Counted:
-    kept = [score >= threshold for score in scores]
+def _counted(one: Judged, threshold: float) -> Counted:
+    errors = one.item.gold["errors"]
+    kept = [score >= threshold for score in one.steps[0]]
     wrong = [kept[place] for place in errors]
     return Counted(
         sound_kept=sum(kept) - sum(wrong),

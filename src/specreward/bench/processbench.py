@@ -20,7 +20,8 @@ from typing import ClassVar, Self, final
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, read_files
-from specreward.bench.first_error import FIRST, best_threshold, found, mean
+from specreward.bench.first_error import FIRST, best_threshold, found
+from specreward.bench.groups import grouped, mean
 from specreward.checks import number
 from specreward.errors import InputError
 
@@ -79,10 +80,8 @@ class ProcessBench:
         """``f1`` over splits, the same without GSM8K, and each split with its two accuracies."""
         if self.threshold is None:
             return self.settled(judged).metrics(judged)
-        splits: dict[str, list[Judged]] = {}
-        for one in judged:
-            splits.setdefault(one.item.group, []).append(one)
-        tallies = {split: found(own, self.threshold) for split, own in sorted(splits.items())}
+        splits = sorted(grouped(judged).items())
+        tallies = {split: found(own, self.threshold) for split, own in splits}
         numbers = {
             "f1": mean([tally.f1 for tally in tallies.values()]),
             f"f1 without {TUNED_ON}": mean(

@@ -18,7 +18,8 @@ from typing import ClassVar, final
 
 from specreward.bench.benchmark import Item, Judged
 from specreward.bench.files import Row, read_files
-from specreward.bench.pairs import accuracy, conversation, grouped, mean, pair
+from specreward.bench.groups import grouped, mean
+from specreward.bench.pairs import accuracy, conversation, pair
 
 __all__ = ["RAGRewardBench"]
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, final
+from typing import ClassVar, Self, final
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, files_of, read_file
@@ -71,8 +71,14 @@ class RecordedPool:
 
     def metrics(self, judged: Sequence[Judged]) -> dict[str, float]:
         """``best of n`` first, then votes, ``pass@1``, ``pass@n`` and the gain."""
-        n = min(len(one.scores) for one in judged) if self.n is None else self.n
+        n = self.settled(judged).n
+        assert n is not None
         return numbers(judged, n)
+
+    def settled(self, judged: Sequence[Judged]) -> Self:
+        """With as many solutions as every question has."""
+        least = min([len(one.scores) for one in judged])
+        return self if self.n is not None else replace(self, n=least)
 
     def _check(self, items: Sequence[Item]) -> None:
         for item in items:

@@ -25,7 +25,8 @@ from typing import ClassVar, final
 
 from specreward.bench.benchmark import Item, Judged
 from specreward.bench.files import Row, files_of, read_file
-from specreward.bench.pairs import accuracy, conversation, grouped, mean, pair
+from specreward.bench.groups import grouped, mean
+from specreward.bench.pairs import accuracy, conversation, pair
 from specreward.checks import number
 
 __all__ = ["PRIOR", "SECTIONS", "RewardBench"]

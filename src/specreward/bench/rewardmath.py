@@ -21,7 +21,7 @@ from typing import ClassVar, final
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, files_of, read_file, read_files
-from specreward.bench.first_error import mean
+from specreward.bench.groups import mean
 from specreward.checks import flag
 from specreward.errors import InputError
 from specreward.reward.aggregate import (
@@ -107,16 +107,16 @@ class RewardMATH:
             return _ranked(plain, "")
         numbers: dict[str, float] = {}
         for name in WAYS:
-            rows = [_made(name, one.steps) for one in judged]
+            rows = [_made(name, one) for one in judged]
             numbers |= _ranked(rows, f" by {name}")
         return numbers
 
 
 @lru_cache(maxsize=1 << 15)
-def _made(name: str, answers: tuple[tuple[float, ...], ...]) -> list[float]:
+def _made(name: str, one: Judged) -> list[float]:
     """The score of each answer from those of its steps, in one of ``WAYS``."""
     way = WAYS[name]
-    return [way([steps[place] for place in way.needed(len(steps))]) for steps in answers]
+    return [way([steps[place] for place in way.needed(len(steps))]) for steps in one.steps]
 
 
 def _ranked(rows: Sequence[Sequence[float]], suffix: str) -> dict[str, float]:

@@ -24,7 +24,8 @@ from typing import ClassVar, final
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row
-from specreward.bench.pairs import conversation, grouped, mean, rows_of, scores_of
+from specreward.bench.groups import grouped, mean
+from specreward.bench.pairs import conversation, rows_of, scores_of
 
 __all__ = ["RMBench", "levels", "matrix"]
 

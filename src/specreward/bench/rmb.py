@@ -20,7 +20,8 @@ from typing import ClassVar, final
 
 from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, read_files
-from specreward.bench.pairs import accuracy, conversation, grouped, mean
+from specreward.bench.groups import grouped, mean
+from specreward.bench.pairs import accuracy, conversation
 
 __all__ = ["RMB"]
 

@@ -17,12 +17,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from math import isfinite
 from pathlib import Path as File
 from typing import Any, Literal, final
 
 from specreward.abilities import Comparing, StepScorer
 from specreward.assemble import wire_reward
-from specreward.bench.benchmark import Answer, Benchmark, Item, Judged, OnTask, Recorded
+from specreward.bench.benchmark import Benchmark, Item, Judged, OnTask, Recorded
 from specreward.bench.files import Row, read_file
 from specreward.errors import InputError, RewardError
 from specreward.ledger import Budget
@@ -47,6 +48,7 @@ __all__ = ["Scoring", "dump_judged", "fingerprint", "judge", "judged_of", "read_
 
 ANSWERS = "answers"
 """Where a problem that stands for an item keeps the steps of its answers."""
+RANGE = "put a sigmoid behind a model that gives logits"
 
 
 @final
@@ -90,7 +92,8 @@ class Scoring:
 
         Raises:
             InputError: There is no reward model, or it cannot score steps.
-            RewardError: It gave another number of scores than asked for.
+            RewardError: It gave another number of scores than asked for, or one that is no number
+                or, of a step, not in [0, 1].
         """
         if models.reward is None:
             raise InputError("expected a reward model to benchmark, got none: give one")
@@ -98,21 +101,27 @@ class Scoring:
         paths = [Path(problem, tuple([Step(text) for text in one])) for one in steps]
         if self.per_step:
             grades = await _steps(models.reward, paths)
+            for own in grades:
+                if not _fractions(own):
+                    raise RewardError(f"expected scores of steps in [0, 1], got {own}: {RANGE}")
             rows = [
                 (Path(problem, path.steps[:at]), (Judgement(_upto(path, at + 1), score),))
-                for path, own in zip(paths, _counted(paths, grades), strict=True)
+                for path, own in zip(paths, grades, strict=True)
                 for at, score in enumerate(own)
             ]
             return Result(problem, None, expansions=tuple(rows))
-        scores = await models.reward.score(paths)
-        if len(scores) != len(paths):
-            raise RewardError(f"expected {len(paths)} scores, got {len(scores)}: mend the model")
+        scores = await _scores(models.reward, paths)
         found = [Candidate(path, score) for path, score in zip(paths, scores, strict=True)]
         return Result(problem, None, candidates=tuple(found))
 
     def select(self, candidates: Sequence[Candidate], models: Models) -> Candidate | None:
         """Nothing: no answer is looked for."""
         return None
+
+
+def _fractions(scores: Sequence[float]) -> bool:
+    """Whether all are numbers in [0, 1]."""
+    return all(0 <= score <= 1 for score in scores)
 
 
 def _upto(path: Path, depth: int) -> Path:
@@ -127,20 +136,30 @@ async def _steps(reward: RewardModel, paths: Sequence[Path]) -> list[list[float]
             "answers: give another, or a benchmark of pairs"
         )
     if isinstance(reward, StepScorer):
-        return await reward.steps(paths)
+        return _counted(paths, await reward.steps(paths))
     parts = [_upto(path, depth + 1) for path in paths for depth in range(path.depth)]
     different = list(dict.fromkeys(parts))
-    known = dict(zip(different, await reward.score(different), strict=True))
+    known = dict(zip(different, await _scores(reward, different), strict=True))
     return [[known[_upto(path, depth + 1)] for depth in range(path.depth)] for path in paths]
 
 
-def _counted(paths: Sequence[Path], grades: Sequence[Sequence[float]]) -> list[Sequence[float]]:
-    for path, own in zip(paths, grades, strict=True):
-        if len(own) != path.depth:
-            raise RewardError(
-                f"expected a score for each of {path.depth} steps, got {len(own)}: mend the model"
-            )
-    return list(grades)
+def _counted(paths: Sequence[Path], grades: list[list[float]]) -> list[list[float]]:
+    depths, counts = [path.depth for path in paths], [len(own) for own in grades]
+    if counts != depths:
+        raise RewardError(
+            f"expected a score for each of {depths} steps, got {counts}: mend the model"
+        )
+    return grades
+
+
+async def _scores(reward: RewardModel, paths: Sequence[Path]) -> list[float]:
+    """One finite score for each path."""
+    scores = await reward.score(paths)
+    if len(scores) != len(paths):
+        raise RewardError(f"expected {len(paths)} scores, got {len(scores)}: mend the model")
+    if not all(map(isfinite, scores)):
+        raise RewardError(f"expected finite scores, got {scores}: mend the model")
+    return scores
 
 
 # ---------------------------------------------------------------------------------- scoring
@@ -256,7 +275,8 @@ def read_judged(
             (``Recorded``).
 
     Raises:
-        InputError: A row cannot be used, or its item is not there.
+        InputError: A row lacks what the benchmark reads, its scores do not fit its item, or the
+            item is not there or had scores before.
     """
     rows = list(read_file(file)) if file.is_file() else []
     if rows and not all(row.has("id", "scores", "steps") for row in rows[:1]):
@@ -269,32 +289,26 @@ def read_judged(
             "scores.jsonl of an earlier run on the same items"
         )
     known = {item.id: item for item in items()}
-    return [_read(row, known) for row in rows]
+    return [_read(row, known, benchmark.per_step) for row in rows]
 
 
-def _read(row: Row, known: Mapping[str, Item]) -> Judged:
-    item = known.get(row.text("id"))
+def _read(row: Row, known: dict[str, Item], per_step: bool) -> Judged:
+    """A row's item, which is taken away, with the scores that the benchmark reads."""
+    item = known.pop(row.text("id"), None)
     if item is None:
-        raise row.refused("the id of an item", row.text("id"))
-    scores, steps = row.value("scores"), row.value("steps")
-    scores = row.numbers("scores") if scores else ()
-    if not isinstance(steps, list):
-        raise row.refused("a list of lists of numbers as 'steps'", steps)
-    parts = [Row({"steps": own}, row.where, row.file).numbers("steps") for own in steps]
-    _fitting(row, item.answers, scores, parts)
-    return Judged(item, scores, tuple(parts))
-
-
-def _fitting(
-    row: Row,
-    answers: Sequence[Answer],
-    scores: Sequence[float],
-    steps: Sequence[Sequence[float]],
-) -> None:
-    depths = [len(answer.steps) for answer in answers]
-    if scores and len(scores) != len(depths):
-        raise row.refused(f"{len(depths)} scores, one for each answer", scores)
-    if steps and [len(own) for own in steps] != depths:
+        raise row.refused("the id of an item, each once", row.text("id"))
+    depths = [len(answer.steps) for answer in item.answers]
+    if not per_step:
+        scores = row.numbers("scores")
+        if len(scores) != len(depths):
+            raise row.refused(f"{len(depths)} scores, one for each answer", scores)
+        return Judged(item, scores)
+    given = row.value("steps")
+    if not isinstance(given, list):
+        raise row.refused("a list of lists of numbers as 'steps'", given)
+    steps = [Row({"steps": own}, row.where, row.file).numbers("steps") for own in given]
+    if [len(own) for own in steps] != depths:
         raise row.refused(f"scores of {depths} steps", [len(own) for own in steps])
-    if not scores and not steps:
-        raise row.refused("scores or steps", dict(row.fields))
+    if not all(map(_fractions, steps)):
+        raise row.refused(f"scores of steps in [0, 1]: {RANGE}", given)
+    return Judged(item, (), tuple(steps))

@@ -11,33 +11,51 @@ The ridge keeps the strengths finite where a model never loses; it does not chan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["kendall", "pearson", "resampled", "strengths", "tally", "win_rates"]
+__all__ = [
+    "Games",
+    "kendall",
+    "pearson",
+    "resampled",
+    "spearman",
+    "strengths",
+    "tally",
+    "win_rates",
+]
 
 RIDGE = 1e-3
 STEPS = 60
 """Most steps of Newton's method."""
+FEWEST = 3
+"""Fewer models than these have no ranks to compare."""
+
+Games = Mapping[tuple[int, int, float], int]
+"""How often two models met with a result of the first: 1, 1/2 or 0."""
 
 _Floats = NDArray[np.float64]
 
 
-def tally(games: Sequence[tuple[int, int, float]], models: int) -> _Floats:
+def tally(games: Games, models: int) -> _Floats:
     """Who beat whom how often, ``[M, M]``; a tie is half a win for each.
 
     Args:
-        games: Two models and the result of the first: 1, 1/2 or 0.
+        games: How often each was played.
         models: How many there are.
     """
-    wins = np.zeros((models, models))
-    for one, other, result in games:
-        wins[one, other] += result
-        wins[other, one] += 1 - result
-    return wins
+    return np.asarray(np.tensordot([*games.values()], _won(list(games), models), 1))
+
+
+def _won(games: Sequence[tuple[int, int, float]], models: int) -> _Floats:
+    """What each of the two won of each game, ``[G, M, M]``."""
+    won = np.zeros((len(games), models, models))
+    for at, (one, other, result) in enumerate(games):
+        won[at, one, other], won[at, other, one] = result, 1 - result
+    return won
 
 
 def win_rates(wins: _Floats) -> _Floats:
@@ -64,9 +82,7 @@ def strengths(wins: _Floats) -> _Floats:
     return np.asarray(found - found.mean(-1, keepdims=True))
 
 
-def resampled(
-    games: Sequence[tuple[int, int, float]], models: int, *, rounds: int, seed: int
-) -> _Floats:
+def resampled(games: Games, models: int, *, rounds: int, seed: int) -> _Floats:
     """Strengths of each model when the games are drawn again, ``[rounds, M]``.
 
     Args:
@@ -75,16 +91,11 @@ def resampled(
         rounds: How often.
         seed: Of the draws, at least 0.
     """
-    kinds = sorted(set(games))
-    place = {kind: at for at, kind in enumerate(kinds)}
-    counts = np.bincount([place[game] for game in games], minlength=len(kinds))
+    kinds = sorted(games)
+    counts = np.array([games[kind] for kind in kinds])
     generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(len(games), counts / len(games), size=rounds)
-    wins = np.zeros((rounds, models, models))
-    for at, (one, other, result) in enumerate(kinds):
-        wins[:, one, other] += result * drawn[:, at]
-        wins[:, other, one] += (1 - result) * drawn[:, at]
-    return strengths(wins)
+    drawn = generator.multinomial(counts.sum(), counts / counts.sum(), size=rounds)
+    return strengths(np.tensordot(drawn, _won(kinds, models), 1))
 
 
 def pearson(one: Sequence[float], other: Sequence[float]) -> float:
@@ -95,6 +106,18 @@ def pearson(one: Sequence[float], other: Sequence[float]) -> float:
     first, second = first - first.mean(), second - second.mean()
     scale = float(np.sqrt((first * first).sum() * (second * second).sum()))
     return float((first * second).sum()) / scale if scale > 0 else nan
+
+
+def spearman(one: Sequence[float], other: Sequence[float]) -> float:
+    """Spearman's rank correlation, in [-1, 1], ties at their mean rank; NaN of fewer than 3."""
+    return pearson(_ranks(one), _ranks(other)) if len(one) >= FEWEST else nan
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    return [
+        sum([other < value for other in values]) + sum([other == value for other in values]) / 2
+        for value in values
+    ]
 
 
 def kendall(one: Sequence[float], other: Sequence[float]) -> float:

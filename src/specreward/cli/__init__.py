@@ -8,6 +8,7 @@ calibrate  the scores of a reward model as probabilities, and thresholds of them
 convert    a file of step labels from one format to another
 label      labelled steps, from a policy, a run of compare or a file of solutions
 train      a reward model from labelled steps
+recipe     training recipes, one file each, copied out to be changed and run
 bench      how good a reward model is: published benchmarks, recorded pools, own labels
 curve      accuracy for every number of paths, from one run
 tree       the tree of a problem of a finished or running comparison
@@ -34,6 +35,7 @@ from specreward.cli import (
     guard,
     label,
     models,
+    recipe,
     serve,
     show,
     solve,
@@ -65,6 +67,7 @@ def _built() -> typer.Typer:
         ("convert", guard.guarded(convert.convert)),
         ("label", guard.guarded(label.label)),
         ("train", guard.guarded(train.train)),
+        ("recipe", guard.guarded(recipe.recipe)),
         ("bench", guard.guarded(bench.bench)),
         ("curve", guard.guarded(curve.curves)),
         ("tree", guard.guarded(tree.tree)),

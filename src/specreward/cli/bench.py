@@ -17,7 +17,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from specreward.bench.agreement import RESULT, agreement, read_card
+from specreward.bench.agreement import RESULT, Card, agreement, read_cards, table
 from specreward.bench.benchmark import Benchmark, Item, Judged, OnTask, Recorded, Settled
 from specreward.bench.files import located
 from specreward.bench.intervals import intervals
@@ -64,7 +64,7 @@ Most = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Most ite
 Folder = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for what comes out.")]
 Resamples = Annotated[int, typer.Option(min=1, help="Draws for the intervals.")]
 Earlier = Annotated[
-    list[Path] | None, typer.Option(help="Folders of earlier runs: do benchmarks agree?")
+    list[Path] | None, typer.Option(help="Folders of earlier runs, of compare too: a report card.")
 ]
 
 
@@ -259,6 +259,8 @@ class Work:
         usage: Mapping[tuple[str, str], Usage],
     ) -> None:
         """Numbers on the screen, and the two files."""
+        if self.output is not None:  # first of all: they may have been dear
+            _write(self.output, SCORES, as_lines(list(dump_judged(judged))))
         final_one = self.benchmark
         if isinstance(final_one, Settled):
             final_one = final_one.settled(judged)
@@ -270,7 +272,7 @@ class Work:
         results().print(_table(numbers, f"{text}: {len(judged)} items"))
         say("items   " + ", ".join([f"{name} {count}" for name, count in sorted(groups.items())]))
         if text != name_of(self.benchmark):
-            say(f"settled {text}, from these scores: where it was tuned on is no test of it")
+            say(f"settled {text}, from these scores")
         if usage:
             say(f"cost    {cost_line(usage)}")
         if self.output is None:
@@ -288,7 +290,6 @@ class Work:
             "seed": self.seed,
             "usage": {" ".join(key): asdict(usage[key]) for key in sorted(usage)},
         }
-        _write(self.output, SCORES, as_lines(list(dump_judged(judged))))
         _write(self.output, RESULT, as_json(record))
         notes().print(f"written to {self.output}: {RESULT} {SCORES}", markup=False)
 
@@ -348,18 +349,25 @@ def _list(data: Path | None) -> None:
 
 
 def _compare(folders: Sequence[Path]) -> None:
-    """The headline of each run, and the rank correlation of each two benchmarks."""
-    cards = [read_card(folder) for folder in folders]
-    table = Table(box=None, header_style="bold")
-    for name in ("benchmark", "reward model", "number", "value", "items"):
-        table.add_column(name, justify="right" if name in ("value", "items") else "left")
-    for card in cards:
-        row = (card.benchmark, card.model, card.headline, _number(card.value), str(card.items))
-        table.add_row(*row)
-    results().print(table)
+    """The numbers of each model side by side, and the rank correlation of each two of them."""
+    cards = [card for folder in folders for card in read_cards(folder)]
+    found = table(cards)
+    models = list(dict.fromkeys([card.model for card in cards]))
+    shown = Table(box=None, header_style="bold")
+    shown.add_column("", style="cyan", overflow="fold")
+    for place, model in enumerate(models, 1):
+        say(f"[{place}] {model}")
+        shown.add_column(f"[{place}]", justify="right")
+    for measure, own in found.items():
+        shown.add_row(measure, *[_cell(own.get(model)) for model in models])
+    results().print(shown)
     for pair in agreement(cards):
         few = "" if pair.models > 2 else ", too few models to tell"
         say(
             f"{pair.first} and {pair.second}: rank correlation {_number(pair.correlation)} over "
             f"{pair.models} models{few}"
         )
+
+
+def _cell(card: Card | None) -> str:
+    return "" if card is None else f"{_number(card.value)} (n {card.items})"

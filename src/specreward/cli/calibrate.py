@@ -116,6 +116,11 @@ class _Work:
         folder = self._folder()
         data = _read(labels, layout, folder / REJECTED)
         measured, fitted = split_by_problem(data, 0.5, self.seed)
+        if data and not (measured and fitted):
+            raise InputError(
+                f"expected labels of problems to fit on and of others to measure on, got all "
+                f"{len(data)} solutions on one side: label more problems"
+            )
         fit, held = self._scores(piled(fitted), piled(measured), folder)
         found = self.family.fit(fit.scores, fit.labels)
         before = measure(held.scores, held.labels, self.bins)

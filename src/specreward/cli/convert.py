@@ -43,13 +43,16 @@ def convert(
 ) -> None:
     """Convert a file of step labels; what cannot be read or held is set aside, with the reason."""
     writes = cast(Format, parse(to, "format"))
-    if source.resolve() == target.resolve():
-        raise InputError(f"expected another file to write than to read, got {source} for both")
+    aside = rejected_name(target)
+    if source.resolve() in (target.resolve(), aside.resolve()):
+        raise InputError(
+            f"expected another file to write than to read, got {source} for both: {target} is "
+            f"written, and {aside} for what is set aside"
+        )
     reads = format_of(source) if from_ is None else cast(Format, parse(from_, "format"))
     if from_ is None:
         notes().print(f"reading {name_of(reads)}, by its first record", markup=False)
     counts = _Counts()
-    aside = rejected_name(target)
     with set_aside(aside) as keep:
 
         def take(bad: Rejected) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import ParamSpec
 
 import typer
@@ -22,13 +26,14 @@ INTERRUPTED = 130
 def guarded(verb: Callable[P, None]) -> Callable[P, None]:
     """The verb with its foreseen errors printed as ``error: ...`` (exit 2) instead of a traceback.
 
-    Ctrl-C ends it with exit code 130; a reader that went away (``| head``) with 0.
+    Ctrl-C and SIGTERM end it with exit code 130; a reader that went away (``| head``) with 0.
     """
 
     @wraps(verb)
     def call(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            verb(*args, **kwargs)
+            with _terminated_like_interrupted():
+                verb(*args, **kwargs)
         except BrokenPipeError:
             raise typer.Exit(0) from None
         except (SpecRewardError, OSError) as error:
@@ -40,3 +45,20 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(INTERRUPTED) from None
 
     return call
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM inside does what Ctrl-C does: half-written files are taken away."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if current_thread() is not main_thread():  # where no handler can be set
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -35,6 +35,7 @@ from specreward.cli.options import (
     TaskText,
 )
 from specreward.cli.screen import notes, results, warn
+from specreward.errors import InputError
 from specreward.label.labeller import Labeller
 from specreward.label.reading import Rejected
 from specreward.label.solutions import Pile, piled
@@ -107,6 +108,7 @@ def label(
     prices: PriceFile = None,
 ) -> None:
     """Label the steps of solutions; the same command again goes on where it was stopped."""
+    _check_apart(source, output)
     origin = Origin(
         source=source,
         problems=problems,
@@ -130,6 +132,13 @@ def label(
         prices=None if prices is None else Prices.read(prices),
     )
     _carry_out(job, output, concurrency)
+
+
+def _check_apart(source: Path | None, output: Path) -> None:
+    """Refuse to write over the solutions."""
+    written = [(output / name).resolve() for name in (LABELS, REJECTED)]
+    if source is not None and source.resolve() in written:
+        raise InputError(f"expected solutions that are not written over, got {source}: move it")
 
 
 def _carry_out(job: _Job, output: Path, concurrency: int) -> None:

@@ -131,14 +131,14 @@ class Origin:
     def _run(self, task: Task, source: Path) -> Material:
         file = run_file(source)
         piles = from_run(file, self.strategy, self.leaves, self.limit)
-        question = piles[0].found[0].problem.question
-        try:
-            task.parse(question)
-        except InputError as error:
-            raise InputError(
-                f"{file}: expected problems of the task {name_of(task)}, got one that it cannot "
-                f"read: {error}"
-            ) from error
+        for pile in piles:
+            try:
+                task.parse(pile.found[0].problem.question)
+            except InputError as error:
+                raise InputError(
+                    f"{pile.origin}: expected problems of the task {name_of(task)}, got one that "
+                    f"it cannot read: {error}"
+                ) from error
         texts = [
             "\x1f".join([pile.origin, *path.key])
             for pile in piles

@@ -14,7 +14,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from specreward.cli.folder import bind
+from specreward.cli.folder import COMMAND, bind
 from specreward.cli.guard import INTERRUPTED
 from specreward.cli.options import Output, Seed
 from specreward.cli.screen import notes, results, say, warn
@@ -29,7 +29,7 @@ from specreward.train.networks import SmallDecoder
 from specreward.train.splitting import split_by_problem
 
 if TYPE_CHECKING:
-    from specreward.train.fitting import Fitted, NetworkSettings
+    from specreward.train.fitting import Fitted, NetworkSettings, Settings
     from specreward.train.monitor import Moment
 
 __all__ = ["train"]
@@ -162,13 +162,22 @@ class _Job:
     def run(self, output: Path) -> None:
         """Train, or go on, and say what came of it."""
         fit, settings = _fit_and_settings(self.settings)
+        begun = (output / COMMAND).exists()
         bind(output, self.as_json())
+        try:
+            self._train(output, fit, settings)
+        except InputError:
+            if not begun and not list((output / "checkpoint").glob("*.safetensors")):
+                (output / COMMAND).unlink()  # nothing was done: another command may have the folder
+            raise
+
+    def _train(self, output: Path, fit: Callable[..., Fitted], settings: Settings) -> None:
         train, held_out = self._data(output)
         again = shlex.join(["specreward", *sys.argv[1:]])
         files = ", ".join([str(file) for file in self.labels])
         try:
             with _Bar(settings.steps) as bar:
-                done: Fitted = fit(
+                done = fit(
                     self.network,
                     self.objective,
                     train,
@@ -272,9 +281,26 @@ def _report(done: Fitted, objective: Any) -> None:  # noqa: ANN401
         mark = " (decides)" if name == objective.watch else ""
         table.add_row(f"{name}{mark}", _number(done.before.get(name)), _number(value))
     results().print(table)
+    _doubt(done, objective.watch)
     ended = ": nothing got better any more" if done.stopped else ""
     say(f"{done.steps} steps{ended}; in {done.folder}: card.md, loss.html, log.jsonl")
     say(f"use it: --reward {done.folder}")
+
+
+def _doubt(done: Fitted, watch: str) -> None:
+    """Say so where nothing got better, or by less than two errors of what chance alone does."""
+    if not done.best_step:
+        warn("nothing was better than the first weights, which were kept: label more problems")
+        return
+    pairs, before, after = done.after.get("pairs"), done.before[watch], done.after[watch]
+    if watch != "pair_accuracy" or not pairs or before is None or after is None:
+        return
+    error = 0.5 / math.sqrt(pairs)
+    if after - before < 2 * error:
+        warn(
+            f"{pairs:.0f} held-out pairs chose these weights, and chance alone moves their "
+            f"accuracy by {error:.2f}: label or hold out more problems to be sure of the gain"
+        )
 
 
 def _number(value: float | None) -> str:

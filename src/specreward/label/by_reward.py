@@ -1,7 +1,7 @@
 """Labels by a reward model: a language model as a judge, a published or a trained one.
 
     label_t = score of step t        a model that scores steps (StepScorer)
-    label_t = score of s_1..s_t      any other
+    label_t = score of s_1..s_t      any other; equal beginnings are asked once
 
 The judges of language models are reward models as well: ``--reward "llm_judge(...)"``, ``genrm``,
 ``r_prm``. All solutions of a problem are asked in one call.
@@ -89,9 +89,9 @@ async def _scores(reward: RewardModel, paths: Sequence[Path]) -> list[list[float
         return []
     if isinstance(reward, StepScorer):
         return await reward.steps(paths)
-    parts = [part for path in paths for part in beginnings(path)]
-    scores = iter(await reward.score(parts))
-    return [[next(scores) for _ in path.steps] for path in paths]
+    parts = list(dict.fromkeys([part for path in paths for part in beginnings(path)]))
+    scores = dict(zip(parts, await reward.score(parts), strict=True))
+    return [[scores[part] for part in beginnings(path)] for path in paths]
 
 
 def _checked(labels: Sequence[float], path: Path) -> Sequence[float]:

@@ -1,7 +1,8 @@
 """From one kind of labels to another, where the one tells the other.
 
     step   -> prefix    wrong from the first wrong step on; the smallest label so far
-    prefix -> step      right before the first error, wrong at it; after it nobody knows
+    prefix -> step      right before the first error, wrong at it; after it nobody knows, nor at it
+                        where the prefix before it has no label
 
 A value is neither: how likely a policy gets there says nothing of a step for certain.
 """
@@ -60,5 +61,8 @@ def _prefixes(one: Labelled) -> tuple[float | None, ...]:
 
 def _steps(one: Labelled) -> tuple[float | None, ...]:
     at = one.first_error
-    known = len(one.labels) if at is None else at + 1
+    if at is None:
+        return one.labels
+    sure = at == 0 or one.labels[at - 1] is not None
+    known = at + sure
     return (*one.labels[:known], *[None] * (len(one.labels) - known))

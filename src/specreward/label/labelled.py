@@ -15,6 +15,7 @@ labelled. Siblings, other steps after the same beginning, are solutions that beg
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -25,6 +26,8 @@ from specreward.types import Path, Problem, Step
 __all__ = ["LabelKind", "Labelled", "dump_labelled", "load_labelled"]
 
 LabelKind = Literal["step", "prefix", "value"]
+
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +127,12 @@ def load_labelled(row: Mapping[str, Any]) -> Labelled:
     for name, kinds in (("question", str), ("steps", list), ("labels", list), ("label_kind", str)):
         if not isinstance(row.get(name), kinds):
             raise InputError(f"{name}: expected {kinds.__name__}, got {str(row.get(name))[:80]!r}")
-    for name in ("labels", "outcome"):
-        values = row.get(name) if name == "labels" else [row.get(name)]
-        for value in values or ():
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, int | float)
-            ):
-                raise InputError(f"{name}: expected numbers or null, got {str(value)[:80]!r}")
+    for name in ("meta", "source"):
+        if not isinstance(row.get(name), dict | None):
+            raise InputError(f"{name}: expected an object, got {str(row[name])[:80]!r}")
+    for name in ("id", "answer"):
+        if not isinstance(row.get(name), str | int | float | None):
+            raise InputError(f"{name}: expected a text, got {str(row[name])[:80]!r}")
     if not all(isinstance(step, str) for step in row["steps"]):
         raise InputError("steps: expected texts, got something else among them")
     answer = row.get("answer")
@@ -140,12 +142,19 @@ def load_labelled(row: Mapping[str, Any]) -> Labelled:
         None if answer is None else str(answer),
         row.get("meta") or {},
     )
-    outcome = row.get("outcome")
     return Labelled(
         problem=problem,
         steps=tuple(row["steps"]),
-        labels=tuple([None if one is None else float(one) for one in row["labels"]]),
+        labels=tuple([_number(one, "labels") for one in row["labels"]]),
         kind=row["label_kind"],
-        outcome=None if outcome is None else float(outcome),
+        outcome=_number(row.get("outcome"), "outcome"),
         source=row.get("source") or {},
     )
+
+
+def _number(value: object, name: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+        raise InputError(f"{name}: expected numbers or null, got {str(value)[:80]!r}")
+    return float(value)

@@ -36,9 +36,8 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from specreward.checks import number, positive, whole
-from specreward.errors import EngineError, InputError
 from specreward.label.labelled import Labelled
-from specreward.label.rollouts import FIRST, different, outcome
+from specreward.label.rollouts import Rollouts, different, outcome
 from specreward.spec import name_of
 from specreward.types import Models, Path, Result
 
@@ -104,8 +103,8 @@ class OmegaPRM:
     Args:
         k: Rollouts from each prefix, at least 1; 16 in a well-known re-implementation.
         searches: Most wrong rollouts to search.
-        rollouts: Most rollouts in all; a search that would need more is left.
-        screen: Rollouts from the question, at least 1; where none or all are right, and no wrong
+        rollouts: Most rollouts in all, at least ``screen``; a search that would need more is left.
+        screen: Rollouts from the question, at least 1; where none is right, or all are and no wrong
             solution is given, there is nothing to search and no label. The paper has 32.
         alpha: Base of the factor that prefers high MC, in (0, 1].
         beta: Base of the factor that prefers short rollouts, in (0, 1].
@@ -139,8 +138,8 @@ class OmegaPRM:
     def __post_init__(self) -> None:
         whole("omega_prm k", self.k, 1)
         whole("omega_prm searches", self.searches, 1)
-        whole("omega_prm rollouts", self.rollouts, 1)
         whole("omega_prm screen", self.screen, 1)
+        whole("omega_prm rollouts", self.rollouts, self.screen)
         for name, value in (("alpha", self.alpha), ("beta", self.beta)):
             positive(f"omega_prm {name}", value)
             number(f"omega_prm {name}", value, 0, 1)
@@ -200,29 +199,14 @@ class OmegaPRM:
         self, prefix: Path, tree: Tree, models: Models, k: int, given: Sequence[Path] = ()
     ) -> State:
         """The state of a prefix, from k rollouts in one call; wrong ones join those given."""
-        [ends] = await models.policy.extend(
-            [prefix], k, until="end", temperature=self.temperature, start=FIRST
-        )
-        right = [path for path in ends if self._right(path, models)]
+        rollouts = Rollouts(policy=models.policy, task=models.task, temperature=self.temperature)
+        [ends] = await rollouts.ends([prefix], k)
+        right = [path for path, good in ends if good]
         state = State(prefix, len(right) / k, right[0] if right else None)
         tree.drawn += k
         tree.states[prefix.key] = state
-        tree.offer(state, [*given, *[path for path in ends if not self._right(path, models)]])
+        tree.offer(state, [*given, *[path for path, good in ends if not good]])
         return state
-
-    def _right(self, path: Path, models: Models) -> bool:
-        if path.open and path.depth < models.task.max_steps(path.problem):
-            raise EngineError(
-                f"problem {path.problem.id!r}: expected rollouts that end, got one left open after "
-                f"{path.depth} steps: the policy must go on to the end"
-            )
-        known = outcome(path, models.task)
-        if path.finished and known is None:
-            raise InputError(
-                f"problem {path.problem.id!r}: expected a reference answer to check rollouts "
-                "against, got none: give the problem an 'answer', or label by_reward()"
-            )
-        return known == 1.0
 
     # ------------------------------------------------------------------ what comes of it
 

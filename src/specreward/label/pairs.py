@@ -2,6 +2,7 @@
 
 siblings   steps after the same beginning, by their labels
 solutions  whole solutions of the same problem, by their outcomes
+given      the pairs of a file, as two solutions each whose ``source`` says which is which
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from specreward.errors import InputError
 from specreward.label.labelled import Labelled
 from specreward.types import Problem
 
-__all__ = ["Pair", "outcome_pairs", "sibling_pairs"]
+__all__ = ["Pair", "as_solutions", "given_pairs", "margin_of", "outcome_pairs", "sibling_pairs"]
+
+SIDES = ("chosen", "rejected")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,48 @@ class Pair:
                 f"{self.chosen!r:.80} and {self.rejected!r:.80}"
             )
         number(f"{where}: margin", self.margin, 0)
+
+
+def as_solutions(pair: Pair, place: str) -> list[Labelled]:
+    """The two ways as solutions, the better one first; their steps have no labels.
+
+    Args:
+        pair: What is compared.
+        place: Where it stands, by which ``given_pairs`` knows that the two belong together.
+    """
+    ways = zip(SIDES, (pair.chosen, pair.rejected), strict=True)
+    return [
+        Labelled(
+            problem=pair.problem,
+            steps=(*pair.prefix, *way),
+            labels=(None,) * (len(pair.prefix) + len(way)),
+            kind="value",
+            source={"format": "preference", "place": place, "pair": side, "margin": pair.margin},
+        )
+        for side, way in ways
+    ]
+
+
+def given_pairs(data: Iterable[Labelled]) -> list[tuple[Labelled, Labelled]]:
+    """The pairs of ``as_solutions`` among solutions, in order; half a pair is left out.
+
+    Raises:
+        InputError: The margin of a pair is no number of at least 0.
+    """
+    found: dict[str, dict[str, Labelled]] = {}
+    for one in data:
+        side = one.source.get("pair")
+        if side in SIDES:
+            number(f"problem {one.problem.id!r}: margin", margin_of(one), 0)
+            found.setdefault(str(one.source.get("place")), {})[str(side)] = one
+    return [
+        (sides["chosen"], sides["rejected"]) for sides in found.values() if len(sides) == len(SIDES)
+    ]
+
+
+def margin_of(one: Labelled) -> float:
+    """The margin of the pair that a solution is half of; 0 for others."""
+    return one.source.get("margin", 0.0) if one.source.get("pair") in SIDES else 0.0
 
 
 def sibling_pairs(data: Iterable[Labelled], margin: float = 0.0) -> Iterator[Pair]:

@@ -167,7 +167,7 @@ def read_records(file: str | Path) -> Iterator[Record]:
 
     Raises:
         InputError: There is no such file, it cannot be read or unpacked, it is empty, it ends
-            within its list, or a record is longer than ``LONGEST``.
+            within its list or goes on after it, or a record is longer than ``LONGEST``.
     """
     path = Path(file)
     try:
@@ -270,6 +270,24 @@ def _elements(stream: IO[bytes], line: int, file: str | Path) -> Iterator[Record
         elif not closes:
             yield Record(line, "", None, "expected a JSON object, got nothing before a comma")
         if closes:
+            _nothing_after(window, file)
+            return
+
+
+def _nothing_after(window: _Window, file: str | Path) -> None:
+    """Refuse what stands behind the list: it would be left out without a word."""
+    while True:
+        left = window.held[window.at :]
+        rest = left.lstrip()
+        if rest:
+            line = window.line + left[: len(left) - len(rest)].count(b"\n")
+            raise InputError(
+                f"{file}:{line}: expected nothing after the end of the list, got "
+                f"{rest[:80].decode('utf-8', 'backslashreplace')!r}: write one list, or an object "
+                "a line"
+            )
+        window.skip(len(window.held))
+        if not window.more():
             return
 
 

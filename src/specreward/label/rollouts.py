@@ -2,7 +2,8 @@
 
     beginnings(path)   its first step, its first two, ...
     outcome(path)      whether it ends in a right answer; None where nobody can tell
-    Rollouts.draw      k completions of each prefix until the end, all in one call to the policy
+    Rollouts.ends      k completions of each prefix until the end, all in one call to the policy
+    Rollouts.draw      what came of them, prefix by prefix, ended ones among them
 
 A rollout is right if it ends in an answer that the task finds right. One that breaks a rule or
 uses up its steps has really ended without an answer, and is wrong; one that a policy leaves in the
@@ -159,27 +160,35 @@ class Rollouts:
             else:
                 tallies[path.key] = Tally(known=self._checked(path))
         if open_ones:
-            ends = await self.policy.extend(
-                list(open_ones.values()),
-                k,
-                until="end",
-                temperature=self.temperature,
-                start=FIRST + start,
-            )
-            for key, rollouts in zip(open_ones, ends, strict=True):
-                tallies[key] = self._tally(rollouts)
+            found = await self.ends(list(open_ones.values()), k, start)
+            for key, rollouts in zip(open_ones, found, strict=True):
+                right = sum([good for _, good in rollouts])
+                unanswered = len([path for path, _ in rollouts if not path.finished])
+                tallies[key] = Tally(right, len(rollouts), unanswered)
         return tallies
 
-    def _tally(self, ends: Sequence[Path]) -> Tally:
-        for path in ends:
-            most = self.task.max_steps(path.problem)
-            if path.open and path.depth < most:
-                raise EngineError(
-                    f"problem {path.problem.id!r}: expected rollouts that end, got one left open "
-                    f"after {path.depth} of {most} steps: the policy must go on to the end"
-                )
-        right = sum([self._checked(path) for path in ends if path.finished])
-        return Tally(int(right), len(ends), len([path for path in ends if not path.finished]))
+    async def ends(
+        self, prefixes: Sequence[Path], k: int, start: int = 0
+    ) -> list[list[tuple[Path, bool]]]:
+        """The rollouts of open prefixes and whether each is right, ``[P][k]``, in one call.
+
+        Raises:
+            InputError: One has an answer that nobody can check.
+            EngineError: The policy left one in the middle.
+        """
+        found = await self.policy.extend(
+            prefixes, k, until="end", temperature=self.temperature, start=FIRST + start
+        )
+        return [[(path, self._right(path)) for path in rollouts] for rollouts in found]
+
+    def _right(self, path: Path) -> bool:
+        most = self.task.max_steps(path.problem)
+        if path.open and path.depth < most:
+            raise EngineError(
+                f"problem {path.problem.id!r}: expected rollouts that end, got one left open after "
+                f"{path.depth} of {most} steps: the policy must go on to the end"
+            )
+        return path.finished and self._checked(path) == 1.0
 
     def _checked(self, path: Path) -> float:
         found = outcome(path, self.task)

@@ -24,6 +24,7 @@ from specreward.errors import InputError
 from specreward.label.reading import Rejected, read_records
 from specreward.label.rollouts import outcome
 from specreward.label.splitting import Written
+from specreward.spec import name_of, parse
 from specreward.store import Store
 from specreward.tasks.records import own, short
 from specreward.types import Candidate, Completion, Models, Path, Problem, Result, Task
@@ -42,6 +43,7 @@ __all__ = [
 _QUESTIONS = ("question", "problem", "prompt")
 _LISTS = ("steps", "completions")
 _TEXTS = ("solution", "completion")
+_ON = " on "
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +157,18 @@ def _problem(task: Task, row: Mapping[str, Any], where: str) -> Problem:
         )
     fields = {key: row[key] for key in ("id", "answer") if row.get(key) is not None}
     problem = own(task, {"question": row[name], **fields}, where)
-    meta = row.get("meta")
-    return replace(problem, meta={**meta, **problem.meta}) if isinstance(meta, dict) else problem
+    return replace(problem, meta={**_meta(row, where), **problem.meta})
+
+
+def _meta(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+    meta = {} if row.get("meta") is None else row["meta"]
+    try:
+        json.dumps(meta, allow_nan=False)
+    except ValueError as error:
+        raise InputError(f"{where}: expected JSON as 'meta', got {error}") from error
+    if not isinstance(meta, dict):
+        raise InputError(f"{where}: expected an object as 'meta', got {short(repr(meta))}")
+    return meta
 
 
 def _steps(row: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], bool]:
@@ -260,7 +272,8 @@ def from_run(file: File, strategy: str | None, leaves: bool, limit: int | None) 
 
     Args:
         file: A run file.
-        strategy: Only this one, by its text in the run; None for all.
+        strategy: Only this one; None for all of the run's own task, without those on other
+            domains, which are named ``strategy on domain``.
         leaves: Whether paths on which a search did not go on are solutions too.
         limit: Most problems of each strategy.
 
@@ -270,12 +283,8 @@ def from_run(file: File, strategy: str | None, leaves: bool, limit: int | None) 
     """
     with Store(file, write=False) as store:
         runs = {row.strategy: row.id for row in store.runs()}
-        if strategy is not None and strategy not in runs:
-            raise InputError(
-                f"{file}: expected one of its strategies, {', '.join(runs) or '(none)'}, got "
-                f"{strategy!r}"
-            )
-        names = [*runs] if strategy is None else [strategy]
+        own = [name for name in runs if _ON not in name]
+        names = own if strategy is None else [_known(strategy, [*runs], file)]
         piles = []
         for name in names:
             done = [one for one in store.results(runs[name]) if one.ended != "failed"][:limit]
@@ -285,6 +294,18 @@ def from_run(file: File, strategy: str | None, leaves: bool, limit: int | None) 
     if not piles:
         raise InputError(f"{file}: expected searches that ended, got none: run compare first")
     return piles
+
+
+def _known(strategy: str, names: Sequence[str], file: File) -> str:
+    """The name in a run of a strategy as a user writes it."""
+    text, on, domain = strategy.partition(_ON)
+    found = strategy if strategy in names else name_of(parse(text, "strategy")) + on + domain
+    if found not in names:
+        raise InputError(
+            f"{file}: expected one of its strategies, {', '.join(names) or '(none)'}, got "
+            f"{strategy!r}"
+        )
+    return found
 
 
 def leaves_of(found: Result) -> Result:

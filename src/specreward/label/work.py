@@ -240,5 +240,5 @@ class Journal:
             "counts": dict(done.counts),
         }
         with self._file.open("a", encoding="utf-8", newline="\n") as lines:
-            lines.write("\n" * self._torn + json.dumps(entry, ensure_ascii=False) + "\n")
+            lines.write("\n" * self._torn + json.dumps(entry) + "\n")
         self._torn = False

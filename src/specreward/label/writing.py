@@ -95,9 +95,11 @@ def rows_of(
 def _refused(one: Labelled, error: InputError) -> Rejected:
     file, _, line = str(one.source.get("place", "")).rpartition(":")
     known = line.isdigit()
-    return Rejected(
-        file if known else one.problem.id, int(line) if known else 0, str(error), dump_labelled(one)
-    )
+    try:
+        raw = dump_labelled(one)
+    except InputError:  # not even JSON holds it
+        raw = repr(one)
+    return Rejected(file if known else one.problem.id, int(line) if known else 0, str(error), raw)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from hashlib import blake2b
 from pathlib import Path as Folder
 from typing import Any, ClassVar, cast, final
 
+from specreward.abilities import StepScorer
 from specreward.engines import Scored, ValueModel
 from specreward.errors import InputError
 from specreward.reward.aggregate import Aggregate
@@ -32,6 +33,7 @@ from specreward.reward.composed import Composed, Scorer, Wiring, names_of
 from specreward.reward.solutions import Graded, Solution, SolutionModel
 from specreward.reward.task_reward import TaskReward
 from specreward.spec import parse
+from specreward.types import Path as Steps
 from specreward.types import RewardModel
 from specreward.verify.citations import SPECULATIVE_REWARD_MODEL
 
@@ -149,10 +151,7 @@ def _loaded(folder: str, stamp: str, calibrated: bool) -> Scorer:
     if isinstance(raw, SolutionModel):
         return _CalibratedSolutions(raw, calibrate=calibrate, stamp=stamp)
     assert isinstance(raw, Composed), raw
-    raise InputError(
-        f"{folder}: models of this kind give no scores of single steps to calibrate: remove "
-        f"{CALIBRATION}"
-    )
+    return _CalibratedComposed(raw, calibrate=calibrate, combine=_combine(card))
 
 
 @final
@@ -221,3 +220,46 @@ class _CalibratedSolutions:
             replace(one, values=tuple([self.calibrate(value) for value in one.values]))
             for one in found
         ]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class _CalibratedComposed:
+    """A reward model made of others whose step scores are brought to another scale."""
+
+    model: Composed = field(kw_only=False)
+    calibrate: Map
+    combine: Aggregate
+
+    @property
+    def names(self) -> list[str]:
+        """Those of the weights."""
+        return self.model.names
+
+    def wired(self, wiring: Wiring) -> RewardModel:
+        """The reward model."""
+        found = self.model.wired(wiring)
+        assert isinstance(found, StepScorer), found
+        return _CalibratedSteps(found, calibrate=self.calibrate, combine=self.combine)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class _CalibratedSteps:
+    """The same wired."""
+
+    model: StepScorer = field(kw_only=False)
+    calibrate: Map
+    combine: Aggregate
+
+    async def score(self, paths: Sequence[Steps]) -> list[float]:
+        """Calibrated step scores as one for each path, ``[P]``, in [0, 1], higher is better."""
+        return [
+            self.combine([row[step] for step in self.combine.needed(len(row))])
+            for row in await self.steps(paths)
+        ]
+
+    async def steps(self, paths: Sequence[Steps]) -> list[list[float]]:
+        """The calibrated score after each step, ``[P][T]``, T the depth of the path."""
+        found = await self.model.steps(paths)
+        return [[self.calibrate(value) for value in row] for row in found]

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from specreward.errors import InputError, StoreError
 
-__all__ = ["State", "resume", "save_state", "save_whole"]
+__all__ = ["CHECKPOINT", "State", "resume", "save_state", "save_whole"]
 
 CHECKPOINT = "checkpoint.safetensors"
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from specreward.errors import InputError
 from specreward.label.labelled import Labelled
 from specreward.train.examples import Example
+from specreward.train.splitting import question_of
 
 __all__ = ["check_data", "check_examples"]
 
@@ -35,7 +36,7 @@ def check_data(train: Sequence[Labelled], held_out: Sequence[Labelled]) -> None:
             f"expected labels of one kind, got {where}: they say different things; train a model "
             "for each"
         )
-    shared = {one.problem.question for one in train} & {one.problem.question for one in held_out}
+    shared = {question_of(one) for one in train} & {question_of(one) for one in held_out}
     if shared:
         raise InputError(
             f"expected held-out problems that are not trained on, got {len(shared)} that are, such "

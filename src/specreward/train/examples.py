@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from specreward.label.labelled import Labelled
+from specreward.label.pairs import margin_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,7 @@ class Marks:
         last: ``[M]`` bool: the solution's last step.
         label: ``[M]`` the step's label; NaN where there is none.
         outcome: ``[M]`` the solution's outcome; NaN where nobody knows.
+        margin: ``[M]`` by how much the file says that the pair of the solution differs, else 0.
     """
 
     example: Tensor
@@ -55,6 +57,7 @@ class Marks:
     last: Tensor
     label: Tensor
     outcome: Tensor
+    margin: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ def marks_at(rows: Sequence[tuple[int, int, int, Labelled]]) -> Marks:
         last=torch.tensor([step + 1 == len(one.steps) for _, _, step, one in rows]),
         label=torch.tensor([nan if one is None else one for one in labels]),
         outcome=torch.tensor([nan if one is None else one for one in outcomes]),
+        margin=torch.tensor([margin_of(one) for _, _, _, one in rows]),
     )
 
 

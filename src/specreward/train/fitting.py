@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Literal, Protocol, final
@@ -33,7 +33,7 @@ from specreward.report.files import write_whole
 from specreward.seeds import derive
 from specreward.spec import name_of, parse
 from specreward.train.card import HELD_OUT, Run, held_out_of, write_run
-from specreward.train.checkpoint import State
+from specreward.train.checkpoint import CHECKPOINT, State
 from specreward.train.checks import check_data, check_examples
 from specreward.train.examples import Batch, Example, Guarded, Marks, Network, Objective
 from specreward.train.loop import Loop, NotFinite, Schedule, accelerated
@@ -57,7 +57,7 @@ class Settings:
 
     Args:
         steps: Optimiser steps, at least 1.
-        rate: Peak learning rate, above 0.
+        rate: Peak learning rate, above 0, at most 1.
         warmup: Steps of linear warm-up, at least 1.
         floor: Last rate as a share of the peak, in [0, 1].
         minutes: Wall-clock limit; with one, what comes out depends on the speed of the machine.
@@ -219,7 +219,7 @@ class _Fitting:
         self, out: Path, fingerprint: Mapping[str, str], on_step: Callable[[Moment], None] | None
     ) -> State:
         """The loop, from where the folder is."""
-        if not (out / "checkpoint").exists():
+        if not (out / "checkpoint" / CHECKPOINT).exists():
             self.read_all()
         settings, objective = self.settings, self.objective
         loop = Loop[tuple[int, Batch]](
@@ -245,7 +245,8 @@ class _Fitting:
             return loop.run(self.module, out / "checkpoint", out / "log.jsonl")
         except NotFinite as error:
             file = out / "bad_batch.jsonl"
-            lines = [dump_labelled(s) for e in self.chosen(error.index) for s in e.solutions]
+            chosen = [one for index in error.batches for one in self.chosen(index)]
+            lines = [dump_labelled(one) for example in chosen for one in example.solutions]
             write_whole(file, "".join([f"{line}\n" for line in lines]))
             raise InputError(
                 f"{error}; the batch is in {file}: look at it, or give another folder and a lower "
@@ -337,26 +338,17 @@ def measured(
 
 def _joined(marks: Sequence[Marks]) -> Marks:
     return Marks(
-        example=torch.cat([one.example for one in marks]),
-        solution=torch.cat([one.solution for one in marks]),
-        step=torch.cat([one.step for one in marks]),
-        last=torch.cat([one.last for one in marks]),
-        label=torch.cat([one.label for one in marks]),
-        outcome=torch.cat([one.outcome for one in marks]),
+        **{
+            name: torch.cat([getattr(one, name) for one in marks])
+            for name in [field.name for field in fields(Marks)]
+        }
     )
 
 
 def _moved(batch: Batch, device: Any) -> Batch:  # noqa: ANN401
-    marks = batch.marks
+    marks = {field.name: getattr(batch.marks, field.name) for field in fields(Marks)}
     return Batch(
         {name: tensor.to(device) for name, tensor in batch.inputs.items()},
-        Marks(
-            example=marks.example.to(device),
-            solution=marks.solution.to(device),
-            step=marks.step.to(device),
-            last=marks.last.to(device),
-            label=marks.label.to(device),
-            outcome=marks.outcome.to(device),
-        ),
+        Marks(**{name: tensor.to(device) for name, tensor in marks.items()}),
         batch.tokens,
     )

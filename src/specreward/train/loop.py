@@ -53,7 +53,7 @@ class Schedule:
 
     Args:
         steps: Optimiser steps in all.
-        rate: Peak learning rate.
+        rate: Peak learning rate, above 0, at most 1.
         warmup: Steps of linear warm-up.
         floor: Last rate as a share of the peak.
         minutes: Wall-clock limit; the rate falls with steps or time, whichever is ahead.
@@ -66,8 +66,10 @@ class Schedule:
     minutes: float = math.inf
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.warmup) < 1 or min(self.rate, self.minutes) <= 0:
-            raise InputError(f"expected steps, warmup, rate and minutes above 0, got {self}")
+        if not (min(self.steps, self.warmup) >= 1 and self.minutes > 0 and 0 < self.rate <= 1):
+            raise InputError(
+                f"expected steps, warmup, rate and minutes above 0, a rate of at most 1, got {self}"
+            )
         if not 0 <= self.floor <= 1:
             raise InputError(f"floor: expected a share from 0 to 1, got {self.floor!r}")
 
@@ -79,16 +81,16 @@ class Schedule:
 
 
 class NotFinite(FloatingPointError):
-    """A loss was NaN or infinite.
+    """A loss or a gradient was NaN or infinite.
 
     Args:
         message: What happened.
-        index: Of the batch.
+        batches: Numbers of the batches, of which one did it.
     """
 
-    def __init__(self, message: str, index: int) -> None:
-        super().__init__(message, index)
-        self.index = index
+    def __init__(self, message: str, batches: Sequence[int]) -> None:
+        super().__init__(message, batches)
+        self.batches = batches
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -153,7 +155,7 @@ def train(
         report: Held-out numbers to log at every checkpoint.
 
     Raises:
-        NotFinite: The loss is not finite; the last checkpoint stays.
+        NotFinite: The loss or its gradient is not finite; the last checkpoint stays.
     """
     loop = Loop(
         batches=batches,
@@ -219,7 +221,7 @@ class Loop(Generic[B]):
             How far it came.
 
         Raises:
-            NotFinite: A loss is not finite; the last checkpoint stays.
+            NotFinite: A loss or its gradient is not finite; the last checkpoint stays.
             InputError: The checkpoint is of another run, or ``halt`` found something.
         """
         out.mkdir(parents=True, exist_ok=True)
@@ -235,6 +237,7 @@ class Loop(Generic[B]):
         model.train()
         if not state.rows and self.watch is not None:
             run.look({})
+        run.check()  # what went wrong for good stays wrong
         begun = time.monotonic() - 60 * state.minutes
         while not run.over:
             run.update()
@@ -276,17 +279,16 @@ class _Run:
         torch.manual_seed(derive(loop.seed, "step", state.step))
         self.optimizer.zero_grad(set_to_none=True)
         losses, tokens = [], 0
-        for index in range(state.step * loop.parts, (state.step + 1) * loop.parts):
+        parts = range(state.step * loop.parts, (state.step + 1) * loop.parts)
+        for index in parts:
             batch = loop.batches(index)
             loss = loop.loss_of(self.model, batch)
             losses.append(loss.item())
-            if not math.isfinite(losses[-1]):
-                raise NotFinite(
-                    f"loss is {losses[-1]} at step {state.step}; checkpoint in {self.out}", index
-                )
+            self._finite("loss", losses[-1], [index])
             loop.accelerator.backward(loss / loop.parts)
             tokens += loop.tokens_of(batch)
-        loop.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        norm = loop.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._finite("gradient", float(norm), parts)
         for group in self.optimizer.param_groups:
             group["lr"] = loop.schedule.at(state.step, state.minutes)
         self.optimizer.step()
@@ -294,6 +296,12 @@ class _Run:
         self._tokens += tokens
         read, seconds = self._speed
         self._speed = (read + tokens, seconds + perf_counter() - begun)
+
+    def _finite(self, what: str, value: float, batches: Sequence[int]) -> None:
+        if not math.isfinite(value):
+            raise NotFinite(
+                f"{what} is {value} at step {self.state.step}; checkpoint in {self.out}", batches
+            )
 
     def told(self) -> None:
         """Say where the run stands to who wants to know."""
@@ -339,8 +347,16 @@ class _Run:
             row["trouble"] = trouble
         save_state(plain, self.optimizer, state, self.out, loop.about)
         write_whole(self.log, "".join([json.dumps(one) + "\n" for one in state.rows]))
-        if trouble is not None:
-            raise InputError(trouble)
+        self.check()
+
+    def check(self) -> None:
+        """Stop where the last look found trouble, now or before a stop.
+
+        Raises:
+            InputError: It did.
+        """
+        if self.state.rows and "trouble" in self.state.rows[-1]:
+            raise InputError(str(self.state.rows[-1]["trouble"]))
 
     def _judge(self, watch: Watch, row: Mapping[str, float | None], plain: nn.Module) -> None:
         """Keep the weights if they are the best; end the run if none were for too long."""

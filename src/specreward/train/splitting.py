@@ -8,7 +8,12 @@ from specreward.checks import number
 from specreward.label.labelled import Labelled
 from specreward.seeds import uniform
 
-__all__ = ["split_by_problem"]
+__all__ = ["question_of", "split_by_problem"]
+
+
+def question_of(one: Labelled) -> str:
+    """By what two solutions are of one problem: upper and lower case and spaces do not matter."""
+    return " ".join(one.problem.question.casefold().split())
 
 
 def split_by_problem(
@@ -31,7 +36,6 @@ def split_by_problem(
     train: list[Labelled] = []
     apart: list[Labelled] = []
     for one in data:
-        question = " ".join(one.problem.question.casefold().split())
-        side = apart if uniform(seed, "held-out", question) < held_out else train
+        side = apart if uniform(seed, "held-out", question_of(one)) < held_out else train
         side.append(one)
     return train, apart

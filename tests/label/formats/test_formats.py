@@ -418,8 +418,15 @@ def test_pairs_are_made_of_labels_and_read_back():
     )
     with pytest.raises(InputError, match="chosen: expected a text"):
         load_pair({"prompt": "q", "chosen": [{"role": "user"}], "rejected": "b"})
-    with pytest.raises(InputError, match="expected labelled steps, got a preference pair"):
-        PreferenceFormat().read(row, "")
+    better, worse = PreferenceFormat().read(row, "pairs.jsonl:1")
+    assert (better.steps, worse.steps) == (("a", "b"), ("c",))
+    assert better.labels == (None, None)
+    assert better.outcome is worse.outcome is None  # nobody says that the better one is right
+    assert [one.source["pair"] for one in (better, worse)] == ["chosen", "rejected"]
+    assert {one.source["margin"] for one in (better, worse)} == {1.0}
+    (sibling,) = PreferenceFormat().write(data)
+    after, _ = PreferenceFormat().read(sibling, "pairs.jsonl:2")
+    assert after.steps == ("a", "b")  # behind what comes before
 
 
 # ------------------------------------------------------------------------------- any solution

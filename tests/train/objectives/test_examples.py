@@ -1,8 +1,14 @@
 """What objectives make of labelled solutions; needs no torch."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from specreward.errors import InputError
+from specreward.label.formats import PreferenceFormat
+from specreward.label.labelled import dump_labelled, load_labelled
+from specreward.label.pairs import margin_of
 from specreward.train.objectives import ORM, PRM, SRM, PairwiseORM, SRMPlus
 
 from ..labels import children, solution
@@ -36,6 +42,35 @@ def test_equal_steps_after_equal_beginnings_have_the_mean_of_their_labels():
     assert [e.solutions[0].labels for e in examples] == [(0.5,), (None, 0.5)]
 
 
+def test_what_solutions_share_counts_once_in_the_first_with_the_mean_of_the_labels():
+    """As rows of rollouts are: every prefix labelled in every row."""
+    data = [
+        solution(0.75, 0.5, 1.0, steps=("a", "b", "c")),
+        solution(0.25, 0.5, 0.0, steps=("a", "b", "d")),
+        solution(0.5, 0.5, steps=("a", "b")),
+        solution(0.9, question="other", steps=("a",)),
+    ]
+    assert shape(PRM().examples(data)) == [
+        ([("a", "b", "c")], [(0, 1, 2)]),
+        ([("a", "b", "d")], [(2,)]),
+        ([("a",)], [(0,)]),
+    ]
+    assert [e.solutions[0].labels for e in PRM().examples(data)] == [
+        (0.5, 0.5, 1.0),
+        (None, None, 0.0),
+        (0.9,),
+    ]
+    _, second, third, _ = SRM().examples(data)
+    assert [one.labels for one in second.solutions] == [(None, 0.5)]
+    assert [one.labels[-1] for one in third.solutions] == [1.0, 0.0]
+    assert len(PRM(upsample=2).examples(data)) == 4  # the second has a wrong step of its own
+
+
+def test_the_default_margin_of_srm_plus():
+    apart = children("q", (), {"a": 0.5, "b": 0.7}) + children("r", (), {"a": 0.5, "b": 0.69})
+    assert len(SRMPlus(scale=0).examples(apart)) == 1
+
+
 def test_srm_plus_wants_pairs_that_are_far_enough_apart():
     data = children("q", (), {"a": 0.50, "b": 0.52}) + children("r", ("x",), {"a": 0.3})
     assert len(SRMPlus(margin=0.02).examples(data)) == 2
@@ -47,7 +82,7 @@ def test_srm_plus_wants_pairs_that_are_far_enough_apart():
 
 
 def test_prm_reads_labelled_steps_and_repeats_solutions_with_a_wrong_one():
-    data = [solution(1.0, None, 0.6), solution(0.9, 0.4), solution(None, None)]
+    data = [solution(1.0, None, 0.6), solution(0.9, 0.4, question="r"), solution(None, None)]
     assert shape(PRM().examples(data)) == [
         ([("a", "b", "c")], [(0, 2)]),
         ([("a", "b")], [(0, 1)]),
@@ -70,6 +105,34 @@ def test_pairs_of_solutions_are_of_one_problem_and_differ_in_outcome():
         ([("a", "b"), ("a",)], [(1,), (0,)]),
         ([("a", "b"), ("z",)], [(1,), (0,)]),
     ]
+
+
+def test_pairs_of_a_file_are_learned_as_they_stand_with_their_margins():
+    form = PreferenceFormat()
+    rows = [("q", "a", "b", 2.0), ("q", "b", "c", None), ("r", "d", "e", 0.5)]
+    data = [
+        one
+        for line, (prompt, chosen, rejected, margin) in enumerate(rows)
+        for one in form.read(
+            {"prompt": prompt, "chosen": chosen, "rejected": rejected, "margin": margin},
+            f"pairs.jsonl:{line}",
+        )
+    ]
+    last = ([(0,), (0,)],)
+    assert shape(PairwiseORM(most=1).examples(data)) == [
+        ([("a",), ("b",)], *last),
+        ([("b",), ("c",)], *last),
+        ([("d",), ("e",)], *last),
+    ]
+    kept = [load_labelled(json.loads(dump_labelled(one))) for one in data]  # through a file
+    assert PairwiseORM().examples(kept) == PairwiseORM().examples(data)
+    assert [margin_of(one) for one in kept] == [2.0, 2.0, 0.0, 0.0, 0.5, 0.5]
+    assert len(PairwiseORM().examples(data[:3])) == 1  # half a pair is none
+    with pytest.raises(InputError, match=r"orm: .*outcome, got none"):
+        ORM().examples(data)  # what is preferred need not be right
+    bad = replace(data[0], source={**data[0].source, "margin": "much"})
+    with pytest.raises(InputError, match="margin: expected a finite number of at least 0"):
+        PairwiseORM().examples([bad])
 
 
 def test_the_pairs_of_a_problem_are_bounded_and_always_the_same():

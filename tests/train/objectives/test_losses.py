@@ -15,7 +15,7 @@ pytestmark = pytest.mark.train
 NAN = float("nan")
 
 
-def marks(*rows, outcome=NAN):
+def marks(*rows, outcome=NAN, margin=0.0):
     """Rows of (example, solution, step, label)."""
     example, solution, step, label = zip(*rows, strict=True)
     count = len(rows)
@@ -26,6 +26,7 @@ def marks(*rows, outcome=NAN):
         last=torch.ones(count, dtype=torch.bool),
         label=torch.tensor(label, dtype=torch.float32),
         outcome=torch.tensor(outcome if isinstance(outcome, list) else [outcome] * count),
+        margin=torch.tensor(margin if isinstance(margin, list) else [margin] * count),
     )
 
 
@@ -122,13 +123,19 @@ def test_orm_learns_the_outcome_not_the_label():
     assert ORM().loss(logits(0.7, -0.2), known, 0).item() == pytest.approx(expected, rel=1e-5)
 
 
+ROWS = ((0, 0, 3, NAN), (0, 1, 1, NAN), (1, 2, 0, NAN), (1, 3, 0, NAN))
+
+
 def test_pairs_of_solutions_lead_by_the_margin_and_stay_around_zero():
-    two = marks((0, 0, 3, NAN), (0, 1, 1, NAN), (1, 2, 0, NAN), (1, 3, 0, NAN), outcome=1.0)
+    two = marks(*ROWS, outcome=1.0)
     z = logits(1.0, 0.5, -0.25, 0.75)
     plain = (order(0.5) + order(-1.0)) / 2
     assert PairwiseORM().loss(z, two, 0).item() == pytest.approx(plain, rel=1e-5)
     lead = (order(0.5 - 0.75) + order(-1.0 - 0.75)) / 2
     assert PairwiseORM(margin=0.75).loss(z, two, 0).item() == pytest.approx(lead, rel=1e-5)
+    own = marks(*ROWS, outcome=1.0, margin=[2.0, 2.0, 0.25, 0.25])  # each pair its own, and 0.5
+    leads = (order(0.5 - 2.5) + order(-1.0 - 0.75)) / 2
+    assert PairwiseORM(margin=0.5).loss(z, own, 0).item() == pytest.approx(leads, rel=1e-5)
     center = 0.01 * (1.5**2 + 0.5**2) / 2
     assert PairwiseORM(center=0.01).loss(z, two, 0).item() == pytest.approx(
         plain + center, rel=1e-5

@@ -1,6 +1,7 @@
 """Models and tokenisers from a folder or from the hub, loaded once for all that name them.
 
     load("folder", "AutoModelForCausalLM")      a folder with config.json, weights and tokeniser
+    load("folder@revision", ...)                the same, loaded again where the revision is another
     load("owner/name@revision", "AutoModel")    the hub: its cache first, then the network
 
 Nothing of a model is made up: weights that the checkpoint does not hold are an error, never drawn
@@ -32,6 +33,7 @@ __all__ = [
     "body",
     "check_settings",
     "context_of",
+    "folder_at",
     "load",
     "place_of",
     "quiet",
@@ -57,6 +59,9 @@ _UNUSED = ("pooler.",)
 
 _SUFFIXES = (".bin", ".jinja", ".json", ".model", ".pt", ".py", ".safetensors", ".txt")
 """Ends of names of files that can change what a folder's model reads or writes."""
+
+_BESIDE = ("calibration.json",)
+"""Files that are made of a model's numbers, and change none of them."""
 
 _BLOCKS, _BLOCK = 64, 1 << 16
 
@@ -249,14 +254,25 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def folder_at(folder: Path, revision: object) -> str:
+    """The name of a folder whose weights may be trained again while this process runs.
+
+    Args:
+        folder: With the model.
+        revision: Of its weights; None where nobody knows.
+    """
+    return str(folder) if revision is None else f"{folder}@{revision}"
+
+
 def place_of(name: str) -> tuple[str, str | None]:
-    """Folder or name on the hub, and revision.
+    """Folder or name on the hub, and revision; that of a folder only tells what is loaded apart.
 
     Raises:
         InputError: It is neither.
     """
-    if name and Path(name).expanduser().is_dir():
-        return str(Path(name).expanduser()), None
+    for folder in (name, name.rpartition("@")[0]):
+        if folder and Path(folder).expanduser().is_dir():
+            return str(Path(folder).expanduser()), None
     source, _, revision = name.partition("@")
     if Path(name).expanduser().is_file():
         raise InputError(
@@ -359,7 +375,7 @@ def _digest(folder: Path) -> str:
     """Identifies what a folder holds, by samples of its large files: a copy has the same."""
     digest = hashlib.blake2b(digest_size=6)
     for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.suffix not in _SUFFIXES:
+        if not path.is_file() or path.suffix not in _SUFFIXES or path.name in _BESIDE:
             continue
         size = path.stat().st_size
         digest.update(f"{path.name} {size}".encode())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from hashlib import blake2b
-from math import isfinite
 from typing import Any
 
 from specreward.errors import InputError
@@ -61,9 +61,14 @@ def mapping(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def number(value: object, name: str) -> float:
     """A finite number; no True or False."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
         raise InputError(f"{name}: expected a number, got {_shown(value)}")
     return float(value)
+
+
+def _finite(value: float) -> bool:
+    """Neither NaN nor infinite, nor a whole number that no float can hold."""
+    return abs(value) <= sys.float_info.max
 
 
 def optional_number(row: Mapping[str, Any], name: str) -> float | None:

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from specreward.checks import flag, number
-from specreward.errors import InputError
 from specreward.label.formats import fields
 from specreward.label.labelled import Labelled
-from specreward.label.pairs import Pair, outcome_pairs, sibling_pairs
+from specreward.label.pairs import Pair, as_solutions, outcome_pairs, sibling_pairs
 
 __all__ = ["PreferenceFormat", "dump_pair", "load_pair"]
 
@@ -27,7 +26,7 @@ _BETWEEN = "\n\n"
 @final
 @dataclass(frozen=True, kw_only=True)
 class PreferenceFormat:
-    """Writes the pairs that solutions of one problem make; a pair by itself has no labels to read.
+    """Reads pairs as two solutions without labels, and writes those that labelled solutions make.
 
     Args:
         margin: Least difference of two labels that are a pair, at least 0.
@@ -60,15 +59,12 @@ class PreferenceFormat:
         return {"chosen", "rejected"} <= row.keys()
 
     def read(self, row: Mapping[str, Any], where: str) -> list[Labelled]:
-        """Not to be had.
+        """The better way and the other one: what is better than what is no label of either.
 
         Raises:
-            InputError: Always: what is better than what is no label of either.
+            InputError: As ``load_pair``.
         """
-        raise InputError(
-            "expected labelled steps, got a preference pair: pairs are read by load_pair, and "
-            "made of labels, not the other way round"
-        )
+        return as_solutions(load_pair(row), where)
 
     def write(self, solutions: Sequence[Labelled]) -> list[dict[str, Any]]:
         """The pairs of solutions of one problem; none where all are equally good."""

@@ -52,7 +52,6 @@ def encode_solution(
     step_token: str,
     name: str,
     *,
-    before: bool = False,
     whole: bool = False,
 ) -> Encoded:
     """Question and steps with a token after each step.
@@ -64,7 +63,6 @@ def encode_solution(
         places: Numbers of steps, from 0, ascending: where values are read.
         step_token: The text of the token.
         name: The model's, for messages.
-        before: Read at the token before the step token, which predicts it.
         whole: Between the tokens with which an encoder begins, parts and ends a text.
 
     Returns:
@@ -85,7 +83,7 @@ def encode_solution(
         ids += encode(tokenizer, [Piece(text)], control=control).ids
         ends.append(len(ids))
         ids.append(step)
-    return Encoded((*ids, *after), tuple([ends[place] - before for place in places]))
+    return Encoded((*ids, *after), tuple([ends[place] for place in places]))
 
 
 def _frame(

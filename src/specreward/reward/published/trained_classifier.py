@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from specreward.errors import InputError
-from specreward.generate.hf.weights import AutoClass, Weights
+from specreward.generate.hf.weights import AutoClass, Weights, folder_at
 from specreward.reward.aggregate import Aggregate, Last
 from specreward.reward.published.heads import single_token, token_head, vocabulary
 from specreward.reward.published.local import LocalReward, check_fits
@@ -56,8 +56,9 @@ def trained_classifier(folder: Path, entries: Mapping[str, Any], combine: Aggreg
         InputError: ``model.json`` does not say how the model is read.
     """
     form, token = entries.get("form"), entries.get("step_token")
+    model = folder_at(folder, entries.get("revision"))
     if form == "pair":
-        return TrainedPair(str(folder))
+        return TrainedPair(model)
     if not isinstance(token, str) or form not in ("whole", "decoder", "verdicts"):
         raise InputError(
             f"{folder / CARD}: expected a form (pair, whole, decoder, verdicts) and a step_token, "
@@ -65,11 +66,11 @@ def trained_classifier(folder: Path, entries: Mapping[str, Any], combine: Aggreg
             "another version; train again"
         )
     if form == "whole":
-        return TrainedWhole(str(folder), step_token=token, combine=combine)
+        return TrainedWhole(model, step_token=token, combine=combine)
     if form == "verdicts":
-        return TrainedVerdicts(str(folder), step_token=token, combine=combine)
+        return TrainedVerdicts(model, step_token=token, combine=combine)
     beta = _beta(entries, folder) if entries.get("outputs") == 2 else 0.0
-    return TrainedDecoder(str(folder), step_token=token, combine=combine, beta=beta)
+    return TrainedDecoder(model, step_token=token, combine=combine, beta=beta)
 
 
 def _beta(entries: Mapping[str, Any], folder: Path) -> float:

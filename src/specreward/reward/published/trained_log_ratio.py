@@ -183,8 +183,10 @@ def _embedded(folder: File) -> tuple[LanguageModel, LanguageModel]:
 
 def _transformers(folder: File, card: Mapping[str, Any]) -> tuple[LanguageModel, LanguageModel]:
     from specreward.generate.hf.engine import Transformers
+    from specreward.generate.hf.weights import folder_at
 
     reference = cast(Transformers, parse(str(card.get("reference")), "languagemodel"))
     if reference.dtype == "auto":  # one format for both: their ratio is of small differences
         reference = replace(reference, dtype="float32")
-    return replace(reference, model=str(folder / "policy")), reference
+    model = folder_at(folder / "policy", card.get("revision"))
+    return replace(reference, model=model), reference

@@ -20,12 +20,13 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from math import exp, log
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from specreward.errors import InputError, RewardError
-from specreward.generate.hf.weights import AutoClass, Weights
+from specreward.generate.hf.weights import AutoClass, Weights, folder_at
 from specreward.reward.aggregate import Aggregate, Geometric
 from specreward.reward.published.heads import layers
 from specreward.reward.published.local import LocalReward, Opened
@@ -230,8 +231,7 @@ class TrainedReflective(LocalReward):
         ]
 
     def _read(self, weights: Weights, solution: Solution) -> Places:
-        thinking = Thinking(weights.tokenizer, self.step_token, weights.name)
-        return thinking.read(solution.question, solution.steps)
+        return _thinking(weights, self.step_token).read(solution.question, solution.steps)
 
     @staticmethod
     def _by_step(found: Places, values: Sequence[float]) -> tuple[float, ...]:
@@ -240,6 +240,11 @@ class TrainedReflective(LocalReward):
         for step, value in zip(found.steps, values, strict=True):
             logs[step].append(log(max(value, _LEAST)))
         return tuple([exp(sum(one) / len(one)) for one in logs])
+
+
+@cache  # the table of tokens is looked through once
+def _thinking(weights: Weights, step_token: str) -> Thinking:
+    return Thinking(weights.tokenizer, step_token, weights.name)
 
 
 def trained_reflective(
@@ -261,4 +266,5 @@ def trained_reflective(
             f"{folder / 'model.json'}: expected the text of the step token as step_token, got "
             f"{token!r}: train the model again"
         )
-    return TrainedReflective(str(folder / "backbone"), step_token=token, combine=combine)
+    model = folder_at(folder / "backbone", card.get("revision"))
+    return TrainedReflective(model, step_token=token, combine=combine)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from specreward.errors import InputError
-from specreward.generate.hf.weights import AutoClass, context_of
+from specreward.generate.hf.weights import AutoClass
 from specreward.reward.published.solution_text import token_id
-from specreward.train.modules.checkpoint import add_tokens, opened
+from specreward.train.modules.checkpoint import add_tokens, bound, opened
 from specreward.train.modules.solution_text import StepTokenText
 from specreward.train.modules.transformer import (
     Head,
@@ -48,17 +48,11 @@ def build(settings: Causal) -> TransformerNetwork:
         allowed=settings.add_tokens,
         seed=settings.seed,
     )
-    context = context_of(model.config)
-    if context is not None and settings.longest > context:
-        raise InputError(
-            f"longest: expected at most {context} tokens, which {name} reads, got "
-            f"{settings.longest}"
-        )
     text = StepTokenText(
         tokenizer=tokenizer,
         name=name,
         step_token=settings.step_token,
-        longest=settings.longest or context,
+        longest=bound(name, model, settings.longest),
         cut=settings.cut,
     )
     entries = {

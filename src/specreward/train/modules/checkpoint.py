@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from specreward.errors import InputError, MissingExtra
-from specreward.generate.hf.weights import AutoClass, place_of, quiet, refusal
+from specreward.generate.hf.weights import AutoClass, context_of, place_of, quiet, refusal
 from specreward.reward.published.solution_text import token_id
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
-__all__ = ["add_tokens", "fresh", "needed", "opened", "transformers_or_missing"]
+__all__ = ["add_tokens", "bound", "fresh", "opened", "transformers_or_missing"]
 
 _DROPOUT = (
     "activation_dropout",
@@ -120,6 +120,20 @@ def _set_dropout(config: PreTrainedConfig, share: float) -> None:
             setattr(config, key, share)
 
 
+def bound(name: str, model: PreTrainedModel, longest: int) -> int | None:
+    """Most tokens of a row: ``longest``, or where that is 0 what the model reads, None for no end.
+
+    Raises:
+        InputError: The model reads less.
+    """
+    context = context_of(model.config)
+    if context is not None and longest > context:
+        raise InputError(
+            f"longest: expected at most {context} tokens, which {name} reads, got {longest}"
+        )
+    return longest or context
+
+
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """Draws of weights from a seed; the draws of everything else go on as if there were none."""
@@ -129,11 +143,6 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 # ------------------------------------------------------------------------------ tokens
-
-
-def needed(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
-    """Those of the texts that are no token of the tokeniser."""
-    return [text for text in texts if token_id(tokenizer, text) is None]
 
 
 def add_tokens(
@@ -158,7 +167,7 @@ def add_tokens(
     Raises:
         InputError: A token is missing and may not be added.
     """
-    lacks = needed(tokenizer, texts)
+    lacks = [text for text in texts if token_id(tokenizer, text) is None]
     if lacks and not allowed:
         raise InputError(
             f"{name}: expected a tokenizer with the token(s) {', '.join(map(repr, lacks))}, at "

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specreward.errors import InputError
-from specreward.generate.hf.weights import AutoClass, context_of
+from specreward.generate.hf.weights import AutoClass
 from specreward.reward.published.solution_text import END, QUESTION
 from specreward.train.modules.checkpoint import (
     add_tokens,
+    bound,
     fresh,
     opened,
     transformers_or_missing,
@@ -57,12 +58,7 @@ def build(settings: Encoder) -> TransformerNetwork:
             "without: train a decoder with causal(...)"
         )
     add_tokens(name, model, tokenizer, tokens, allowed=settings.add_tokens, seed=settings.seed)
-    context = context_of(model.config)
-    if context is not None and settings.longest > context:
-        raise InputError(
-            f"longest: expected at most {context} tokens, which {name} reads, got "
-            f"{settings.longest}"
-        )
+    bound(name, model, settings.longest)
     form = "whole" if settings.whole else "pair"
     entries = {"kind": "classifier", "form": form, "step_token": settings.step_token}
     head = classifier_of(model, name, 1)

@@ -264,7 +264,7 @@ def _shape(held: Unpacked, *, tied: bool) -> Shape:
 
 
 def _transformers(start: Transformers) -> Side:
-    from specreward.generate.hf.weights import quiet
+    from specreward.generate.hf.weights import context_of, quiet
     from specreward.train.modules.checkpoint import opened
 
     policy, tokenizer = opened(start.model, "AutoModelForCausalLM", dropout=0.0, seed=0)
@@ -281,13 +281,11 @@ def _transformers(start: Transformers) -> Side:
             tokenizer.save_pretrained(folder / "policy")
         return {"engine": "transformers", "reference": name_of(start)}
 
-    settings = policy.config.get_text_config().to_dict()
-    longest = settings.get("max_position_embeddings")
     return Side(
         policy=_Headed(policy),
         reference=_Headed(reference),
         read=read,
-        longest=longest,
+        longest=context_of(policy.config),
         save=save,
     )
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from specreward.errors import InputError, RewardError
-from specreward.generate.hf.weights import body, quiet
+from specreward.generate.hf.weights import body, context_of, quiet
 from specreward.label.labelled import Labelled
 from specreward.reward.published.trained_reflective import HEAD_FILE, LAYER, Thinking
 from specreward.train.examples import Batch, Example
@@ -57,8 +57,7 @@ class ReflectiveNetwork(nn.Module):
             self.head = score_head(width, settings.dropout)
         self._settings = settings
         self._thinking = Thinking(tokenizer, settings.step_token, settings.model)
-        known = model.config.get_text_config().to_dict()
-        self._longest = known.get("max_position_embeddings")
+        self._longest = context_of(model.config)
 
     def encode(self, examples: Sequence[Example]) -> Batch:
         """Tokens and marks of a batch.

@@ -31,7 +31,6 @@ __all__ = [
     "StepTokenText",
     "TextRow",
     "batch_of",
-    "encode_solution",
     "rows_of",
 ]
 
@@ -73,7 +72,6 @@ class StepTokenText:
         tokenizer: Has the step token.
         name: The model's, for messages.
         step_token: The text of the token behind each step.
-        before: Read at the token before the step token.
         whole: As an encoder reads it: all of the solution, in its frame. Else nothing is read
             behind the last mark.
         longest: Most tokens of a row; None for no bound.
@@ -84,7 +82,6 @@ class StepTokenText:
     tokenizer: Tokenizer
     name: str
     step_token: str
-    before: bool = False
     whole: bool = False
     longest: int | None = None
     cut: bool = False
@@ -100,12 +97,11 @@ class StepTokenText:
                 every,
                 self.step_token,
                 self.name,
-                before=self.before,
                 whole=self.whole,
             )
         except RewardError as error:
             raise InputError(f"problem {solution.problem.id!r}: {error}") from error
-        ends = [at + 1 + self.before for at in found.at]  # of each step, with its token
+        ends = [at + 1 for at in found.at]  # of each step, with its token
         after = found.ids[ends[-1] :]
         steps = len(ends) if self.whole else places[-1] + 1
         if self.longest is not None:

@@ -101,13 +101,13 @@ class BiRM:
         import torch
 
         process, value = _heads(outputs)
-        total = process.cumsum(0)
+        total = process.double().cumsum(0)  # over all solutions: singles would lose digits
         first = marks.step == 0
         before = (total - process)[first].repeat_interleave(
             marks.solution.unique_consecutive(return_counts=True)[1]
         )
         mean = (total - before) / (marks.step + 1)
-        return torch.clamp((value + self.beta * mean) / (1 + self.beta), 0.0, 1.0)
+        return torch.clamp((value + self.beta * mean) / (1 + self.beta), 0.0, 1.0).float()
 
     def measure(self, outputs: Tensor, marks: Marks) -> dict[str, float]:
         """How each head, and both together, tell right from wrong.

@@ -9,11 +9,13 @@ R. A. Bradley and M. E. Terry (1952), "Rank Analysis of Incomplete Block Designs
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from specreward.errors import InputError
 from specreward.label.labelled import Labelled
 from specreward.train.examples import Example
+from specreward.train.objectives.counted_once import counted_once
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,36 +34,29 @@ def sibling_groups(data: Sequence[Labelled]) -> list[Example]:
     Raises:
         InputError: No step has a label.
     """
-    groups: dict[tuple[str, tuple[str, ...]], dict[str, list[tuple[float, Labelled]]]] = {}
-    for one in data:
+    groups: dict[tuple[str, tuple[str, ...]], list[Labelled]] = {}
+    for one in counted_once(data):
         for at, label in enumerate(one.labels):
             if label is not None:
-                siblings = groups.setdefault((one.problem.question, one.steps[:at]), {})
-                siblings.setdefault(one.steps[at], []).append((label, one))
+                before = (one.problem.question, one.steps[:at])
+                groups.setdefault(before, []).append(_cut(one, at))
     if not groups:
         raise InputError(
             "expected steps with labels, got none: label the solutions first (specreward label)"
         )
     return [
-        Example(
-            tuple([_cut(before, step, found) for step, found in siblings.items()]),
-            tuple([(len(before),)] * len(siblings)),
-        )
+        Example(tuple(siblings), ((len(before),),) * len(siblings))
         for (_, before), siblings in groups.items()
     ]
 
 
-def _cut(before: tuple[str, ...], step: str, found: list[tuple[float, Labelled]]) -> Labelled:
-    """The solution that ends with a step, with the mean of the labels found for it."""
-    one = found[0][1]
-    whole = len(one.steps) == len(before) + 1
-    return Labelled(
-        problem=one.problem,
-        steps=(*before, step),
-        labels=(*[None] * len(before), sum(label for label, _ in found) / len(found)),
-        kind=one.kind,
-        outcome=one.outcome if whole else None,
-        source=one.source,
+def _cut(one: Labelled, at: int) -> Labelled:
+    """The solution until a step, which alone keeps its label."""
+    return replace(
+        one,
+        steps=one.steps[: at + 1],
+        labels=(*[None] * at, one.labels[at]),
+        outcome=one.outcome if at + 1 == len(one.steps) else None,
     )
 
 
@@ -79,14 +74,16 @@ def sibling_pairs(marks: Marks, margin: float = 0.0) -> tuple[Tensor, Tensor]:
     return better, worse
 
 
-def bradley_terry(outputs: Tensor, better: Tensor, worse: Tensor, margin: float = 0.0) -> Tensor:
+def bradley_terry(
+    outputs: Tensor, better: Tensor, worse: Tensor, margin: float | Tensor = 0.0
+) -> Tensor:
     """Mean of ``-log sigmoid(z_better - z_worse - margin)``; 0 where there is no pair.
 
     Args:
         outputs: ``[M]`` logits.
         better: ``[K]`` places.
         worse: ``[K]`` places.
-        margin: By which the better one should lead, in logits.
+        margin: By which the better one should lead, in logits; of all pairs, or ``[K]``.
     """
     import torch
 

@@ -1,12 +1,14 @@
-"""Pairwise ORM: of two solutions of a problem the right one is to have the larger output.
+"""Pairwise ORM: of two solutions of a problem the better one is to have the larger output.
 
-    loss = mean over pairs of -log sigmoid(z_chosen - z_rejected - margin)
+    pairs  those of a preference file, and solutions of a problem whose outcomes differ
+    loss = mean over pairs of -log sigmoid(z_chosen - z_rejected - (margin + that of the pair))
            + center * mean over pairs of (z_chosen + z_rejected)^2
 
 The Bradley-Terry reward model of L. Ouyang et al. (2022), "Training language models to follow
 instructions with human feedback", arXiv 2203.02155; the margin is that of H. Touvron et al. (2023),
-Llama 2, arXiv 2307.09288, here one number for all pairs; the second term keeps outputs, of which
-the first fixes differences only, around 0 (J. Eisenstein et al., 2023, arXiv 2312.09244).
+Llama 2, arXiv 2307.09288, a number of each pair, as a preference file has it, to which one for all
+is added; the second term keeps outputs, of which the first fixes differences only, around 0
+(J. Eisenstein et al., 2023, arXiv 2312.09244).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from specreward.checks import number, whole
 from specreward.errors import InputError
 from specreward.label.labelled import Labelled
+from specreward.label.pairs import given_pairs
 from specreward.seeds import derive
 from specreward.train.examples import Example
 from specreward.train.objectives.pairs import bradley_terry, ranked_right
@@ -34,12 +37,13 @@ __all__ = ["PairwiseORM"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class PairwiseORM:
-    """Bradley-Terry on two solutions of one problem with different outcomes.
+    """Bradley-Terry on two solutions of one problem, of which one is preferred or right.
 
     Args:
-        margin: By which the chosen one should lead, in logits, at least 0.
+        margin: By which the chosen one should lead, in logits, at least 0; added to the margin of
+            the pair where its file has one.
         center: Weight of the squared sum of the two, at least 0.
-        most: Most pairs of a problem, at least 1: which, a hash decides.
+        most: Most pairs that the outcomes of a problem make, at least 1: which, a hash decides.
     """
 
     margin: float = 0.0
@@ -72,30 +76,28 @@ class PairwiseORM:
         return True
 
     def examples(self, data: Sequence[Labelled]) -> list[Example]:
-        """Pairs of a problem, chosen before rejected; equal solutions count once.
+        """Pairs of a problem, chosen before rejected; solutions with equal steps count once.
 
         Raises:
-            InputError: No problem has solutions with different outcomes.
+            InputError: There is no pair: no problem has solutions with different outcomes.
         """
         solutions: dict[str, dict[tuple[str, ...], Labelled]] = {}
         for one in data:
             if one.outcome is not None:
                 solutions.setdefault(one.problem.question, {}).setdefault(one.steps, one)
-        found: list[Example] = []
+        found = [_example(chosen, rejected) for chosen, rejected in given_pairs(data)]
         for question, group in solutions.items():
             pairs = [
                 (a, b) for a in group.values() for b in group.values() if _outcome(a) > _outcome(b)
             ]
             if len(pairs) > self.most:
                 pairs.sort(key=lambda pair: derive(0, question, *pair[0].steps, *pair[1].steps))
-            found += [
-                Example((a, b), ((len(a.steps) - 1,), (len(b.steps) - 1,)))
-                for a, b in pairs[: self.most]
-            ]
+            found += [_example(a, b) for a, b in pairs[: self.most]]
         if not found:
             raise InputError(
-                "pairwise_orm: expected problems with solutions of different outcome, got none: "
-                "draw more solutions of each problem, or train on single ones: orm()"
+                "pairwise_orm: expected preference pairs or problems with solutions of different "
+                "outcome, got none: draw more solutions of each problem, or train on single ones: "
+                "orm()"
             )
         return found
 
@@ -103,11 +105,14 @@ class PairwiseORM:
         """Of a batch of pairs; ``step`` does not matter."""
         z = outputs[:, 0]
         chosen, rejected = _sides(marks)
-        ordered = bradley_terry(z, chosen, rejected, self.margin)
+        ordered = bradley_terry(z, chosen, rejected, self.margin + marks.margin[chosen])
         return ordered + self.center * ((z[chosen] + z[rejected]) ** 2).mean()
 
     def measure(self, outputs: Tensor, marks: Marks) -> dict[str, float]:
-        """``loss``, ``pair_accuracy``, ``pairs``; ``log_loss``, ``mse``, ``auc``, ``n`` of all."""
+        """``loss``, ``pair_accuracy`` and ``pairs``; ``log_loss``, ``mse``, ``auc`` and ``n``.
+
+        The last four are of the outcomes: NaN and 0 where the pairs are those of a file.
+        """
         z = outputs[:, 0]
         chosen, rejected = _sides(marks)
         return {
@@ -116,6 +121,11 @@ class PairwiseORM:
             "pair_accuracy": ranked_right(z, chosen, rejected),
             "pairs": len(chosen),
         }
+
+
+def _example(chosen: Labelled, rejected: Labelled) -> Example:
+    """Both are read at their last steps."""
+    return Example((chosen, rejected), ((len(chosen.steps) - 1,), (len(rejected.steps) - 1,)))
 
 
 def _outcome(one: Labelled) -> float:

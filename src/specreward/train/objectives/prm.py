@@ -17,6 +17,7 @@ from specreward.checks import whole
 from specreward.errors import InputError
 from specreward.label.labelled import Labelled
 from specreward.train.examples import Example
+from specreward.train.objectives.counted_once import counted_once
 from specreward.train.objectives.soft_labels import binary_cross_entropy, quality
 from specreward.verify.citations import LETS_VERIFY
 
@@ -58,16 +59,17 @@ class PRM:
     def examples(self, data: Sequence[Labelled]) -> list[Example]:
         """An example for each solution with a label, or ``upsample`` equal ones.
 
+        The label of a beginning that solutions share stands in the first of them.
+
         Raises:
             InputError: No step has a label.
         """
         found: list[Example] = []
-        for one in data:
+        for one in counted_once(data):
             known = [(at, label) for at, label in enumerate(one.labels) if label is not None]
-            if known:
-                bad = any(label < 0.5 for _, label in known)
-                example = Example((one,), (tuple([at for at, _ in known]),))
-                found += [example] * (self.upsample if bad else 1)
+            bad = any(label < 0.5 for _, label in known)
+            example = Example((one,), (tuple([at for at, _ in known]),))
+            found += [example] * (self.upsample if bad else 1)
         if not found:
             raise InputError(
                 "prm: expected solutions with labelled steps, got none: label them first "

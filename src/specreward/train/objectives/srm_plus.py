@@ -8,7 +8,9 @@ Cost-Effectively", arXiv 2506.00396.
 
 The paper's data, RewardTuning, are rewards of Monte Carlo tree search on siblings, and its code
 trains on pairs of them alone. Differs in the squared error, without which outputs may drift to any
-scale that keeps the order: ``scale=0`` is the paper's form.
+scale that keeps the order: ``scale=0`` is the paper's form. Its margin is not told. Here it is 0.2:
+on trees of ``mcts(20)`` pairs that are 0.02 apart are often of two lost siblings, pairs that are
+0.2 apart are not (``tree_values()``, docs/labelling.md).
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class SRMPlus:
             beginnings without a pair are left out.
     """
 
-    margin: float = 0.02
+    margin: float = 0.2
     scale: float = 1.0
 
     __cite__: ClassVar[str] = SPECULATIVE_REWARD_MODEL
