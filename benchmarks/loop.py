@@ -70,7 +70,7 @@ EXPLORE = "rebase(64, reward_temperature=2.0)"
 STRATEGIES = {
     "rebase": ("rebase(4)", "rebase(8)", "rebase()"),
     "beam": ("beam(1, n=8)", "beam(2, n=8)", "beam(4, n=8)"),
-    "mcts": ("mcts(2, n=8)", "mcts(5, n=8)", "mcts(10, n=8)"),
+    "mcts": ("mcts(2, n=8)", "mcts(5, n=8)"),
 }
 CONTROL = ("best_of_n(4)", "best_of_n(8)", "best_of_n(16)")
 AT_HOME = ("rebase()", "beam(4, n=8)")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite
+import sys
+from math import inf
+from typing import TypeGuard
 
 from specreward.errors import InputError
 
-__all__ = ["flag", "number", "part", "positive", "rule", "span", "whole"]
+__all__ = ["flag", "is_number", "number", "part", "positive", "rule", "span", "whole"]
 
 
 def flag(name: str, value: bool) -> None:
@@ -15,13 +17,16 @@ def flag(name: str, value: bool) -> None:
         raise InputError(f"{name}: expected True or False, got {value!r}")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite number that a float can hold; no True or False."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def number(name: str, value: float, low: float = -inf, high: float = inf) -> None:
     """Refuse a setting that is no finite number in ``[low, high]``."""
-    if not _is_number(value) or not low <= value <= high:
+    if not is_number(value) or not low <= value <= high:
         bounds = "" if low == -inf else f" of at least {low:g}"
         bounds = bounds if high == inf else f" in [{low:g}, {high:g}]"
         raise InputError(f"{name}: expected a finite number{bounds}, got {value!r}")
@@ -29,7 +34,7 @@ def number(name: str, value: float, low: float = -inf, high: float = inf) -> Non
 
 def positive(name: str, value: float) -> None:
     """Refuse a setting that is no finite number above 0."""
-    if not _is_number(value) or value <= 0:
+    if not is_number(value) or value <= 0:
         raise InputError(f"{name}: expected a finite number above 0, got {value!r}")
 
 

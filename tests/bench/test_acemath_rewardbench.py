@@ -25,7 +25,7 @@ def test_the_best_of_all_needs_no_draw():
     assert numbers["rm@2"] == numbers["rm@2 exact"] == 0.5
     assert (numbers["gsm8k rm@2"], numbers["math rm@2"]) == (0.5, 0.5)
     assert numbers["majority@2"] == 0.5
-    three = pool("4", "math", [0.1, 0.2, 0.9], [True, True, False], ["x", "x", ""])
+    three = pool("4", "math", [0.1, 0.2, 0.9], [True, False, False], ["x", "", ""])
     numbers = AceMathRewardBench(n=3, draws=2).metrics([three])
     assert (numbers["rm@3"], numbers["majority@3"]) == (0.0, 1.0)
 

@@ -146,3 +146,9 @@ def test_a_name_on_the_hub_becomes_files_for_as_long_as_they_are_read(monkeypatc
         assert sorted(file.name for file in place.iterdir()) == ["extra.jsonl", "test.jsonl"]
     assert asked == ["owner/set:main"]
     assert not place.exists()
+
+
+def test_a_cell_may_hold_any_sign_that_ends_lines_elsewhere(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\none\u2028two,3\n", "utf-8")
+    [row] = read_file(tmp_path / "a.csv")
+    assert row.fields == {"a": "one\u2028two", "b": "3"}

@@ -150,7 +150,7 @@ def test_votes_and_answers_in_one_folder(folder):
 
 
 def test_questions_alone_are_nothing_to_judge(data):
-    with pytest.raises(InputError, match="got 80 questions alone"):
+    with pytest.raises(InputError, match="got 80 questions and 0 answers"):
         MTBench().items(data / "mt_bench")
 
 

@@ -68,7 +68,7 @@ def test_the_script_goes_through_and_goes_on(loop, tmp_path, monkeypatch):
     def never(*given, **named):
         raise AssertionError("searched again")
 
-    monkeypatch.setattr("specreward.run._Job._search", never)
+    monkeypatch.setattr(importlib.import_module("specreward.run")._Job, "_search", never)
     monkeypatch.setattr(loop, "three_e", lambda *given: rows[-2:])
     loop.main(words)
     again = [json.loads(line) for line in loop.RESULTS.read_text("utf-8").splitlines()]

@@ -14,7 +14,7 @@ from specreward.errors import InputError  # noqa: E402
 from specreward.testing.chains import ChainPolicy, RunningSum  # noqa: E402
 from specreward.train.fitting import Settings, fit, measured  # noqa: E402
 from specreward.train.modules.small_decoder import marks_of  # noqa: E402
-from specreward.train.objectives import SPR, TD  # noqa: E402
+from specreward.train.objectives import SPR, TD, BiRM  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -171,3 +171,20 @@ def test_td_is_smoother_and_nearer_than_monte_carlo_on_equal_data(chain):
         errors.append((values.sigmoid() - torch.tensor(exact)).square().mean().item())
     assert jumps[0] < 0.9 * jumps[1]
     assert errors[0] < 0.9 * errors[1]
+
+
+# ------------------------------------------------------------------------------ birm
+
+
+def test_the_process_adds_to_the_value_what_earlier_steps_say(chain, data):
+    """The network sees one step at a time: its value of the last one knows no earlier slip."""
+    torch.manual_seed(0)
+    network = chain.ChainSettings(task=TASK, outputs=2).build()
+    examples = BiRM().examples(data[0])
+    batches = [network.encode(examples[start : start + 250]) for start in range(0, 4000, 250)]
+    adam = torch.optim.Adam(network.parameters(), lr=2e-3)
+    taught_on(network, adam, batches, BiRM(), 240)
+    found = measured(network, BiRM(), BiRM().examples(data[1]), 500)
+    assert found["process_auc"] > 0.95
+    assert found["auc"] > found["value_auc"] + 0.15
+    assert found["auc"] > 0.85

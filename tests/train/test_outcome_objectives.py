@@ -206,6 +206,14 @@ def test_birm_score_has_both_heads():
     assert all(0 <= one <= 1 for one in scores)
 
 
+def test_birm_scores_do_not_depend_on_how_many_solutions_there_are():
+    torch.manual_seed(0)
+    outputs = torch.randn(60_000, 2) + 3
+    many = BiRM().scores(outputs, marks([1.0] * 20_000, [3] * 20_000))
+    one = BiRM().scores(outputs[-3:], marks([1.0], [3]))
+    assert many[-3:].tolist() == pytest.approx(one.tolist(), abs=1e-6)
+
+
 # ------------------------------------------------------------------------------ data
 
 

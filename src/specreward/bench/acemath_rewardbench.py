@@ -27,7 +27,7 @@ import numpy as np
 from specreward.bench.benchmark import Item, Judged
 from specreward.bench.files import files_of, read_file
 from specreward.bench.groups import grouped, mean
-from specreward.bench.pools import pool_item, pool_scores
+from specreward.bench.pools import pool_item, pool_scores, top
 from specreward.checks import whole
 from specreward.errors import InputError
 from specreward.report.subsets import highest_at
@@ -105,18 +105,13 @@ def _drawn(one: Judged, n: int, draws: int) -> tuple[float, float, float]:
     scores, right, answers = one.scores, one.item.gold["right"], one.item.gold["answers"]
     rng = np.random.default_rng(derive(0, "acemath", one.item.id))
     order = rng.random((draws, len(right))).argsort(axis=1)[:, :n]
-    best = mean([_best([scores[i] for i in row], [right[i] for i in row]) for row in order])
+    best = mean([top([scores[i] for i in row], [right[i] for i in row]) for row in order])
     majority = nan
     if answers:
         majority = mean(
             [_majority([answers[i] for i in row], [right[i] for i in row]) for row in order]
         )
     return best, highest_at(scores, right, len(right), n), majority
-
-
-def _best(scores: Sequence[float], right: Sequence[bool]) -> float:
-    high = max(scores)
-    return mean([float(ok) for score, ok in zip(scores, right, strict=True) if score == high])
 
 
 def _majority(answers: Sequence[str], right: Sequence[bool]) -> float:

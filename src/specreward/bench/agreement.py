@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import isnan
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ def read_cards(folder: Path) -> list[Card]:
     try:
         row: Mapping[str, Any] = json.loads(files[0].read_text("utf-8"))
         return _measured(row) if files[0].name == RESULT else _searched(folder, row)
+    except InputError:
+        raise
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(
             f"expected {folder} with {RESULT} as specreward bench --output writes it, or "

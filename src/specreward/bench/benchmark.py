@@ -11,7 +11,7 @@ group as often as before, so that it must not rely on unique ids and should be q
 Optional, asked for by ``isinstance``:
 
     OnTask      items are problems of a task, whose embedded or trained reward models can be asked
-    Settled     has a setting (a threshold) that is found from the scores before the metric
+    Settled     has a setting (such as a threshold) found from the scores before the metric
     Recorded    reads published files that hold scores as well
 """
 

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,7 @@ def _document(file: Path, text: str) -> Iterator[Row]:
 
 
 def _table(file: Path, text: str) -> Iterator[Row]:
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    reader = csv.DictReader(StringIO(text, newline=""), strict=True)
     try:
         for fields in reader:
             where = f"{file}:{reader.line_num}"

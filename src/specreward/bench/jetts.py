@@ -36,6 +36,7 @@ from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, read_files
 from specreward.bench.groups import grouped, mean
 from specreward.bench.pairs import scores_of, spoken
+from specreward.bench.pools import top
 from specreward.seeds import uniform
 
 __all__ = ["JETTS"]
@@ -98,15 +99,9 @@ def _defined(values: Iterable[float]) -> float:
 # ---------------------------------------------------------------------------------- outcomes
 
 
-def _top(scores: Sequence[float], truth: Sequence[float]) -> float:
-    """The truth of the highest-scored one, the mean where several are."""
-    most = max(scores)
-    return mean([true for score, true in zip(scores, truth, strict=True) if score == most])
-
-
 def _ranked(judged: Judged) -> Outcome:
     truth = judged.item.gold["truth"]
-    return _top(scores_of(judged), truth), truth[0], max(truth)
+    return top(scores_of(judged), truth), truth[0], max(truth)
 
 
 def _searched(judged: Judged) -> Outcome:
@@ -135,7 +130,7 @@ def _searched(judged: Judged) -> Outcome:
         greedy = children[greedy][0]
     known = [-1.0 if one is None else one for one in truth]
     leaves = [one for one in truth if one is not None]
-    chosen = _top([scores[node] for node in found], [known[node] for node in found])
+    chosen = top([scores[node] for node in found], [known[node] for node in found])
     return chosen, known[greedy], max(leaves)
 
 

@@ -91,8 +91,9 @@ class MTBench:
         found = [*self._answered(questions, answers), *_voted(votes)]
         if not found:
             raise InputError(
-                f"{folder}: expected answers in model_answer/*.jsonl, or human votes, got "
-                f"{len(questions)} questions alone: there is nothing to judge"
+                f"{folder}: expected human votes, or answers in model_answer/*.jsonl (of two "
+                f"models for pairs, the baseline among them), got {len(questions)} questions and "
+                f"{len(answers)} answers: there is nothing to judge"
             )
         return found
 

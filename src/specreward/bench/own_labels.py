@@ -33,12 +33,11 @@ from specreward.bench.benchmark import Answer, Item, Judged
 from specreward.bench.files import Row, read_files
 from specreward.bench.first_error import Found, first_below
 from specreward.bench.groups import mean
-from specreward.bench.pools import gain
+from specreward.bench.pools import gain, top
 from specreward.bench.processbench import ProcessBench
 from specreward.checks import number, part
 from specreward.errors import InputError
 from specreward.label.labelled import Labelled, load_labelled
-from specreward.report.subsets import highest_at
 from specreward.reward.aggregate import Aggregate, Last
 from specreward.tasks.qa import QA
 from specreward.train.quality import auc, ece
@@ -206,8 +205,7 @@ def _choice(one: Judged, combine: Aggregate) -> tuple[float, float, float] | Non
     if len(known) < 2:
         return None
     right = [ok for _, ok in known]
-    best = highest_at([score for score, _ in known], right, len(known), len(known))
-    return best, mean(right), float(any(right))
+    return top([score for score, _ in known], right), mean(right), float(any(right))
 
 
 def _pairs(steps: Mapping[tuple[str, ...], tuple[float, float]]) -> Iterator[float]:

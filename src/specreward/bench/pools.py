@@ -28,7 +28,7 @@ from specreward.bench.groups import mean
 from specreward.report.subsets import highest_at, pass_at, vote_at
 from specreward.search.pick import SoftmaxVote
 
-__all__ = ["Chances", "chances", "cut", "gain", "numbers", "pool_item", "pool_scores"]
+__all__ = ["Chances", "chances", "cut", "gain", "numbers", "pool_item", "pool_scores", "top"]
 
 _BLANK = re.compile(r"\n\s*\n")
 
@@ -72,6 +72,12 @@ def chances(judged: Judged, n: int) -> Chances:
         weighted=vote(scores) if min(scores) >= 0 else nan,
         softmax=vote(SoftmaxVote().weights(scores)),
     )
+
+
+def top(scores: Sequence[float], worth: Sequence[float]) -> float:
+    """What the highest-scored one is worth, the mean where several are."""
+    most = max(scores)
+    return mean([value for score, value in zip(scores, worth, strict=True) if score == most])
 
 
 def gain(reached: float, one: float, every: float) -> float:

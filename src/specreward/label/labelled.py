@@ -15,19 +15,17 @@ labelled. Siblings, other steps after the same beginning, are solutions that beg
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from specreward.checks import is_number
 from specreward.errors import InputError
 from specreward.types import Path, Problem, Step
 
 __all__ = ["LabelKind", "Labelled", "dump_labelled", "load_labelled"]
 
 LabelKind = Literal["step", "prefix", "value"]
-
-_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +153,6 @@ def load_labelled(row: Mapping[str, Any]) -> Labelled:
 def _number(value: object, name: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+    if not is_number(value):
         raise InputError(f"{name}: expected numbers or null, got {str(value)[:80]!r}")
     return float(value)

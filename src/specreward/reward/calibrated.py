@@ -15,10 +15,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from math import exp, isfinite, log
+from math import exp, log
 from pathlib import Path
 from typing import Any, final
 
+from specreward.checks import is_number
 from specreward.errors import InputError
 
 __all__ = ["CALIBRATION", "LEAST", "KnotMap", "TemperatureMap", "map_of", "read_map"]
@@ -45,7 +46,7 @@ class TemperatureMap:
     temperature: float
 
     def __post_init__(self) -> None:
-        if not _is_number(self.temperature) or self.temperature <= 0:
+        if not is_number(self.temperature) or self.temperature <= 0:
             raise InputError(
                 f"temperature: expected a number above 0, got {self.temperature!r:.80}"
             )
@@ -73,7 +74,7 @@ class KnotMap:
 
     def __post_init__(self) -> None:
         known = all(
-            len(knot) == 2 and all(_is_number(x) and 0 <= x <= 1 for x in knot)
+            len(knot) == 2 and all(is_number(x) and 0 <= x <= 1 for x in knot)
             for knot in self.knots
         )
         rising = known and all(a[0] < b[0] and a[1] <= b[1] for a, b in pairwise(self.knots))
@@ -91,10 +92,6 @@ class KnotMap:
         (x, low), (end, high) = self.knots[at - 1 : at + 1]
         # Between the two ends whatever rounding does, so that it never falls.
         return min(max(low + (high - low) * (score - x) / (end - x), low), high)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def read_map(folder: Path) -> Callable[[float], float] | None:

@@ -79,6 +79,15 @@ class Trained:
         return names_of(self.scorer)
 
     @property
+    def kind(self) -> str:
+        """What is in the folder: ``embedded``, ``classifier``, ...
+
+        Raises:
+            InputError: The folder holds no trained model, or a damaged one.
+        """
+        return str(_card(Folder(self.folder).expanduser())["kind"])
+
+    @property
     def scorer(self) -> Scorer:
         """What is in the folder, loaded now, its scores calibrated.
 

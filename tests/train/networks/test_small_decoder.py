@@ -1,6 +1,7 @@
 """The small decoder: texts as trees, its start, and what it leaves for the embedded engine."""
 
 import asyncio
+import json
 import math
 
 import pytest
@@ -11,6 +12,7 @@ pytest.importorskip("onnx", reason="the train extra is not installed")
 from specreward.embedded import EmbeddedDraft, EmbeddedSRM  # noqa: E402
 from specreward.errors import InputError  # noqa: E402
 from specreward.reward.embedded import EmbeddedValueModel  # noqa: E402
+from specreward.reward.trained import Trained  # noqa: E402
 from specreward.tasks.arithmetic import Arithmetic  # noqa: E402
 from specreward.tasks.game24 import Game24  # noqa: E402
 from specreward.testing import RunningSum  # noqa: E402
@@ -150,6 +152,25 @@ def test_texts_that_cannot_be_read_are_refused():
     net.encode([Example((chain(0.5, steps=FIRST[:1]),), ((0,),))])
     with pytest.raises(InputError, match="texts of 1 to 18 words, got 19"):
         SmallDecoder(Game24(), longest=18).build().encode(examples()[:1])
+
+
+def test_it_starts_from_a_small_decoder_that_was_trained_and_from_no_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    start = SmallDecoder(Game24(), start=Trained("~/before"))
+    with pytest.raises(InputError, match=r"expected a folder with model\.json"):
+        start.build()
+    card = {"format": 1, "kind": "embedded"}
+    before = SmallDecoder(Game24(), width=32, layers=2, heads=2).build()
+    torch.nn.init.normal_(before.decoder.head.weight)
+    (tmp_path / "before").mkdir()
+    before.save(tmp_path / "before")
+    (tmp_path / "before/model.json").write_text(json.dumps(card))
+    after = start.build()
+    batch = before.encode(examples())
+    assert torch.allclose(scores(after, batch), scores(before, batch), atol=1e-5)
+    (tmp_path / "before/model.json").write_text(json.dumps(card | {"kind": "classifier"}))
+    with pytest.raises(InputError, match="start of kind embedded, got classifier in '~/before'"):
+        start.build()
 
 
 @pytest.mark.parametrize(

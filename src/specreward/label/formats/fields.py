@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
+from specreward.checks import is_number
 from specreward.errors import InputError
 from specreward.types import Problem
 
@@ -61,14 +61,9 @@ def mapping(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def number(value: object, name: str) -> float:
     """A finite number; no True or False."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+    if not is_number(value):
         raise InputError(f"{name}: expected a number, got {_shown(value)}")
     return float(value)
-
-
-def _finite(value: float) -> bool:
-    """Neither NaN nor infinite, nor a whole number that no float can hold."""
-    return abs(value) <= sys.float_info.max
 
 
 def optional_number(row: Mapping[str, Any], name: str) -> float | None:

@@ -34,6 +34,7 @@ from specreward.label.formats.fields import (
 )
 from specreward.label.formats.format import check_held, check_kind
 from specreward.label.labelled import Labelled
+from specreward.label.monte_carlo import MonteCarlo
 
 __all__ = ["MathShepherdFormat"]
 
@@ -52,13 +53,7 @@ class MathShepherdFormat:
     ``id``, ``answer`` and ``outcome``.
     """
 
-    __cite__: ClassVar[str] = """@article{wang2024mathshepherd,
-  title = {Math-Shepherd: Verify and Reinforce LLMs Step-by-step without Human Annotations},
-  author = {Wang, Peiyi and Li, Lei and Shao, Zhihong and Xu, R. X. and Dai, Damai and Li, Yifei
-            and Chen, Deli and Wu, Y. and Sui, Zhifang},
-  journal = {arXiv preprint arXiv:2312.08935},
-  year = {2024}
-}"""
+    __cite__: ClassVar[str] = MonteCarlo.__cite__
 
     @property
     def joins(self) -> bool:

@@ -35,6 +35,7 @@ from specreward.label.formats.fields import (
 )
 from specreward.label.formats.format import check_held, check_kind
 from specreward.label.labelled import Labelled
+from specreward.label.omega_prm import OmegaPRM
 
 __all__ = ["OmegaFormat"]
 
@@ -69,14 +70,7 @@ class OmegaFormat:
     repeat: bool = False
     unlabelled: bool = False
 
-    __cite__: ClassVar[str] = """@article{luo2024omegaprm,
-  title = {Improve Mathematical Reasoning in Language Models by Automated Process Supervision},
-  author = {Luo, Liangchen and Liu, Yinxiao and Liu, Rosanne and Phatale, Samrat and Guo, Meiqi and
-            Lara, Harsh and Li, Yunxuan and Shu, Lei and Zhu, Yun and Meng, Lei and Sun, Jiao and
-            Rastogi, Abhinav},
-  journal = {arXiv preprint arXiv:2406.06592},
-  year = {2024}
-}"""
+    __cite__: ClassVar[str] = OmegaPRM.__cite__
 
     def __post_init__(self) -> None:
         flag("flat", self.flat)

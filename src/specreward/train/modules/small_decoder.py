@@ -59,8 +59,14 @@ def built(settings: SmallDecoder) -> SmallDecoderModule:
             hidden=8 * -(-settings.width // 3),
         )
         return SmallDecoderModule(settings, Decoder(shape), Vocabulary(words))
-    assert isinstance(settings.start, EmbeddedSRM | Trained)
-    return _started(settings, Folder(settings.start.folder))
+    start = settings.start
+    assert isinstance(start, EmbeddedSRM | Trained)
+    if isinstance(start, Trained) and start.kind != "embedded":
+        raise InputError(
+            f"small_decoder: expected a start of kind embedded, got {start.kind} in "
+            f"{start.folder!r}: only a small decoder's weights fit a small decoder"
+        )
+    return _started(settings, Folder(start.folder).expanduser())
 
 
 def _started(settings: SmallDecoder, folder: Folder) -> SmallDecoderModule:
