@@ -1,10 +1,11 @@
 """The table of names: what an object is called in text, and where its class lives.
 
-Names come from one static table (``names.py``), whose modules are imported on use, then from installed packages
-that declare the entry-point group ``specreward.plugins``. The kinds are the protocols of the
-package in lower case: an object of the kind ``verifier`` is what a field annotated ``Verifier``
-takes. A plugin's kind is not known before it is loaded, so that its kind is ``plugin``, and it is
-taken anywhere. A plugin with the name of a built-in object is passed over with a warning.
+Names come from one static table (``names.py``), whose modules are imported on use, then from
+installed packages that declare the entry-point group ``specreward.plugins``. The kinds are the
+protocols of the package in lower case: an object of the kind ``verifier`` is what a field annotated
+``Verifier`` takes. A plugin's kind is not known before it is loaded, so that its kind is
+``plugin``, and it is taken anywhere. A plugin with the name of a built-in object is passed over
+with a warning.
 """
 
 from __future__ import annotations

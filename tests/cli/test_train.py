@@ -200,6 +200,7 @@ def test_a_gain_that_chance_can_make_is_said(capsys, watch, step, pairs, after, 
         before=numbers,
         after=numbers | {watch: after},
         stopped=False,
+        left_out=0,
     )
     _doubt(done, watch)
     warned = " ".join(capsys.readouterr().err.split())

@@ -22,9 +22,11 @@ from specreward.reward.published.trained_classifier import trained_classifier  #
 from specreward.reward.solutions import Solution, SolutionReward  # noqa: E402
 from specreward.spec import name_of, parse  # noqa: E402
 from specreward.train.examples import Example  # noqa: E402
+from specreward.train.fitting import Settings, fit  # noqa: E402
 from specreward.train.modules.words import trained_words  # noqa: E402
 from specreward.train.networks.causal import Causal  # noqa: E402
 from specreward.train.networks.encoder import Encoder  # noqa: E402
+from specreward.train.objectives import PRM  # noqa: E402
 from specreward.types import Path, Problem, Step  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -334,10 +336,23 @@ def test_what_is_too_long_is_refused_or_cut_at_a_step(networks):
         assert batch.marks.step.tolist() == [0, 1, 0], name
         assert batch.marks.last.tolist() == [False, False, True]
         assert batch.inputs["input_ids"].shape[1] < tokens
-        assert network.left_out == 1
         ids = batch.inputs["input_ids"][0]
         if name == "whole":
             assert network.tokenizer.sep_token_id == ids[batch.inputs["attention_mask"][0] > 0][-1]
+
+
+def test_what_is_left_out_is_counted_and_on_the_card(networks, tmp_path):
+    """Each of four solutions loses its last step, but the short one."""
+    fits = networks["decoder"].build().encode([example(solution())]).inputs["input_ids"].shape[1]
+    short = replace(networks["decoder"], longest=fits - 1, cut=True)
+    names = ("Bob has", "Sue has", "Tom has")
+    bob, sue, tom = (QUESTION.replace("Ann has", name) for name in names)
+    held_out = [solution()]
+    train = [solution(question=bob), solution(STEPS[:1], question=sue), solution(question=tom)]
+    some = Settings(steps=1, batch=2, every=1, warmup=1)
+    assert fit(short, PRM(), train, held_out, some, tmp_path / "a").left_out == 3
+    assert "steps left out for their length: 3" in (tmp_path / "a" / "card.md").read_text()
+    assert fit(networks["decoder"], PRM(), train, held_out, some, tmp_path / "b").left_out == 0
 
 
 def test_a_batch_without_any_mark_is_refused(networks):

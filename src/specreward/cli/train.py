@@ -281,6 +281,8 @@ def _report(done: Fitted, objective: Any) -> None:  # noqa: ANN401
         mark = " (decides)" if name == objective.watch else ""
         table.add_row(f"{name}{mark}", _number(done.before.get(name)), _number(value))
     results().print(table)
+    if done.left_out:
+        warn(f"{done.left_out} steps are left out: too long for the network")
     _doubt(done, objective.watch)
     ended = ": nothing got better any more" if done.stopped else ""
     say(f"{done.steps} steps{ended}; in {done.folder}: card.md, loss.html, log.jsonl")

@@ -33,7 +33,7 @@ from specreward.report.files import write_whole
 from specreward.seeds import derive
 from specreward.spec import name_of, parse
 from specreward.train.card import HELD_OUT, Run, held_out_of, write_run
-from specreward.train.checkpoint import CHECKPOINT, State
+from specreward.train.checkpoint import State
 from specreward.train.checks import check_data, check_examples
 from specreward.train.examples import Batch, Example, Guarded, Marks, Network, Objective
 from specreward.train.loop import Loop, NotFinite, Schedule, accelerated
@@ -115,6 +115,7 @@ class Fitted:
         before: Held-out numbers of the first weights.
         after: Those of the weights that were kept.
         stopped: Whether it ended because nothing got better.
+        left_out: Steps that the network had no room for (networks with ``cut=True``).
     """
 
     folder: Path
@@ -123,9 +124,10 @@ class Fitted:
     before: Mapping[str, float | None]
     after: Mapping[str, float | None]
     stopped: bool
+    left_out: int
 
     @classmethod
-    def of(cls, state: State, folder: Path) -> Fitted:
+    def of(cls, state: State, folder: Path, left_out: int) -> Fitted:
         """What came of a run that is over."""
         rows = {int(row["step"]): held_out_of(row) for row in state.rows}
         return cls(
@@ -135,6 +137,7 @@ class Fitted:
             before=rows[0],
             after=rows[state.best_step],
             stopped=state.stopped,
+            left_out=left_out,
         )
 
 
@@ -172,6 +175,8 @@ def fit(
     examples = objective.examples(train)
     apart = list(dict.fromkeys(objective.examples(held_out)))  # those seen more often count once
     check_examples(examples, apart, settings.batch)
+    fitting = _Fitting(_built(network, settings.seed), objective, examples, apart, settings)
+    left_out = fitting.read_all()
     run = Run(
         network=name_of(network),
         objective=name_of(objective),
@@ -181,13 +186,12 @@ def fit(
         examples=len(examples),
         combine=None if combine is None else name_of(parse(combine, "aggregate")),
         watch=objective.watch,
-        about=about or {},
+        about={**(about or {}), "steps left out for their length": left_out},
     )
-    fitting = _Fitting(_built(network, settings.seed), objective, examples, apart, settings)
     state = fitting.run(out, run.fingerprint, on_step)
     fitting.module.load_state_dict(load_file(out / "checkpoint" / "best.safetensors"))
     write_run(run, state, fitting.module, out)
-    return Fitted.of(state, out)
+    return Fitted.of(state, out, left_out)
 
 
 def _built(network: NetworkSettings, seed: int) -> Any:  # noqa: ANN401 - it is a torch module
@@ -219,8 +223,6 @@ class _Fitting:
         self, out: Path, fingerprint: Mapping[str, str], on_step: Callable[[Moment], None] | None
     ) -> State:
         """The loop, from where the folder is."""
-        if not (out / "checkpoint" / CHECKPOINT).exists():
-            self.read_all()
         settings, objective = self.settings, self.objective
         loop = Loop[tuple[int, Batch]](
             batches=lambda index: (index // settings.accumulate, self.batch(index)),
@@ -253,16 +255,22 @@ class _Fitting:
                 "learning rate"
             ) from error
 
-    def read_all(self) -> None:
+    def read_all(self) -> int:
         """Let the network read every example once: what it cannot read is said before step 1.
+
+        Returns:
+            Steps that it had no room for.
 
         Raises:
             InputError: A text cannot be read.
         """
-        size = self.settings.batch
+        size, left_out = self.settings.batch, 0
         for examples in (self.examples, self.held_out):
             for start in range(0, len(examples), size):
-                self.module.encode(examples[start : start + size])
+                some = examples[start : start + size]
+                asked = sum([len(places) for one in some for places in one.places])
+                left_out += asked - len(self.module.encode(some).marks.step)
+        return left_out
 
     def look(self) -> dict[str, float]:
         """Held-out numbers by their names in the log."""

@@ -55,8 +55,6 @@ class TransformerNetwork(nn.Module):
         self.model = model
         self.tokenizer = tokenizer
         self.text = text
-        self.left_out = 0
-        """Marks that did not fit, of all batches so far."""
         self._head = head
         self._entries = dict(entries)
         self._call = dict(call)
@@ -68,9 +66,6 @@ class TransformerNetwork(nn.Module):
             InputError: A text cannot be read, or it is too long.
         """
         rows = rows_of(examples, self.text)
-        asked = sum(len(places) for one in examples for places in one.places)
-        kept = sum(len(row.at) for one in rows for own in one for row in own)
-        self.left_out += asked - kept
         return batch_of(examples, rows, self.tokenizer.pad_token_id or 0)
 
     def forward(

@@ -31,6 +31,9 @@ __all__ = ["ORM"]
 class ORM:
     """Soft binary cross-entropy of the outcome at the last step; step labels are not read."""
 
+    watch: ClassVar[str] = "log_loss"
+    higher: ClassVar[bool] = False
+
     __cite__: ClassVar[str] = """@article{cobbe2021training,
   title = {Training Verifiers to Solve Math Word Problems},
   author = {Cobbe, Karl and Kosaraju, Vineet and Bavarian, Mohammad and Chen, Mark and Jun, Heewoo
@@ -39,16 +42,6 @@ class ORM:
   journal = {arXiv preprint arXiv:2110.14168},
   year = {2021}
 }"""
-
-    @property
-    def watch(self) -> str:
-        """The held-out log loss."""
-        return "log_loss"
-
-    @property
-    def higher(self) -> bool:
-        """A smaller one is better."""
-        return False
 
     def examples(self, data: Sequence[Labelled]) -> list[Example]:
         """An example for each solution whose outcome is known.

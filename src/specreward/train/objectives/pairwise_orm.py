@@ -50,6 +50,9 @@ class PairwiseORM:
     center: float = 0.0
     most: int = 16
 
+    watch: ClassVar[str] = "pair_accuracy"
+    higher: ClassVar[bool] = True
+
     __cite__: ClassVar[str] = """@inproceedings{ouyang2022training,
   title = {Training language models to follow instructions with human feedback},
   author = {Ouyang, Long and Wu, Jeff and Jiang, Xu and Almeida, Diogo and Wainwright, Carroll L.
@@ -64,16 +67,6 @@ class PairwiseORM:
         number("margin", self.margin, 0)
         number("center", self.center, 0)
         whole("most", self.most, 1)
-
-    @property
-    def watch(self) -> str:
-        """Share of held-out pairs in the right order."""
-        return "pair_accuracy"
-
-    @property
-    def higher(self) -> bool:
-        """A larger one is better."""
-        return True
 
     def examples(self, data: Sequence[Labelled]) -> list[Example]:
         """Pairs of a problem, chosen before rejected; solutions with equal steps count once.

@@ -41,20 +41,13 @@ class PRM:
 
     upsample: int = 1
 
+    watch: ClassVar[str] = "log_loss"
+    higher: ClassVar[bool] = False
+
     __cite__: ClassVar[str] = LETS_VERIFY
 
     def __post_init__(self) -> None:
         whole("upsample", self.upsample, 1)
-
-    @property
-    def watch(self) -> str:
-        """The held-out log loss."""
-        return "log_loss"
-
-    @property
-    def higher(self) -> bool:
-        """A smaller one is better."""
-        return False
 
     def examples(self, data: Sequence[Labelled]) -> list[Example]:
         """An example for each solution with a label, or ``upsample`` equal ones.

@@ -48,20 +48,13 @@ class SRM:
 
     pairs: float = 1.0
 
+    watch: ClassVar[str] = "log_loss"
+    higher: ClassVar[bool] = False
+
     __cite__: ClassVar[str] = SPECULATIVE_REWARD_MODEL
 
     def __post_init__(self) -> None:
         number("pairs", self.pairs, 0)
-
-    @property
-    def watch(self) -> str:
-        """The held-out log loss: there is always one."""
-        return "log_loss"
-
-    @property
-    def higher(self) -> bool:
-        """A smaller one is better."""
-        return False
 
     def examples(self, data: Sequence[Labelled]) -> list[Example]:
         """The labelled steps after each beginning.

@@ -54,21 +54,14 @@ class SRMPlus:
     margin: float = 0.2
     scale: float = 1.0
 
+    watch: ClassVar[str] = "pair_accuracy"
+    higher: ClassVar[bool] = True
+
     __cite__: ClassVar[str] = SPECULATIVE_REWARD_MODEL
 
     def __post_init__(self) -> None:
         number("margin", self.margin, 0, 1)
         number("scale", self.scale, 0)
-
-    @property
-    def watch(self) -> str:
-        """Share of held-out pairs in the right order."""
-        return "pair_accuracy"
-
-    @property
-    def higher(self) -> bool:
-        """A larger one is better."""
-        return True
 
     def examples(self, data: Sequence[Labelled]) -> list[Example]:
         """The labelled steps after each beginning.
