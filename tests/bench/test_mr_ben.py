@@ -34,6 +34,15 @@ def test_the_score_by_hand():
     assert next(iter(numbers)) == "mr_score"
 
 
+def test_a_step_is_wrong_below_the_threshold():
+    judged = [
+        one("1", "math", [0.9, 0.4], first_error=1),
+        one("2", "math", [0.4, 0.4], first_error=None),
+    ]
+    assert MRBen(threshold=0.4).metrics(judged)["math step accuracy"] == 0.0
+    assert MRBen(threshold=0.5).metrics(judged)["math step accuracy"] == 1.0
+
+
 def test_the_formula_as_released():
     assert matthews(3, 4, 0, 0) == 1.0
     assert matthews(0, 0, 4, 3) == -1.0

@@ -116,7 +116,9 @@ def test_a_trained_model_is_calibrated_anew_from_raw_scores(call, tmp_path, labe
 
     monkeypatch.setattr(Trained, "scorer", property(scorer))
     monkeypatch.setattr(Trained, "wired", lambda self, wiring: wiring.reward(self.scorer))
-    (tmp_path / "model.json").write_text(json.dumps({"format": 1, "task": "game24"}))
+    (tmp_path / "model.json").write_text(
+        json.dumps({"format": 1, "kind": "embedded", "task": "game24"})
+    )
     for _ in range(2):
         done = call("calibrate", tmp_path, labels)
         assert done.exit_code == 0, done.stderr
@@ -181,6 +183,6 @@ def test_bad_records_are_set_aside(call, tmp_path, labels):
     file.write_text(labels.read_text() + "{broken")
     done = run(call, file, tmp_path / "out")
     assert done.exit_code == 0, done.stderr
-    assert "1 bad records are in" in done.stderr
+    assert "1 set aside with their reasons in" in done.stderr
     assert (tmp_path / "out/calibration.rejected.jsonl").exists()
     assert math.isfinite(json.loads((tmp_path / "out/calibration.json").read_text())["ece_after"])

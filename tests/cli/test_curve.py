@@ -117,7 +117,7 @@ def test_the_seed_is_of_the_intervals(call, run, tmp_path):
         (["--pick", "highest"], "choose a run of best_of_n with --strategy"),
         (["--pick", "higest"], "unknown"),
         (["--seed", "-1"], "Invalid value for '--seed'"),
-        (["-o", "/proc/no/such"], "cannot be written"),
+        (["-o", "/proc/no/such"], "expected a folder that can be written"),
     ],
 )
 def test_refusals(call, run, words, said):

@@ -14,7 +14,7 @@ pytest.importorskip("onnx", reason="the train extra is not installed")
 
 import torch
 
-from specreward.cli.train import _Bar, _doubt
+from specreward.cli.train import _doubt, _said
 from specreward.label.labelled import Labelled, dump_labelled
 from specreward.reward.trained import Trained
 from specreward.tasks.game24 import Game24
@@ -65,7 +65,7 @@ def test_a_reward_model_from_labels_and_back_into_a_search(call, labels, tmp_pat
     assert "pair_accuracy (decides)" in done.stdout
     assert f"use it: --reward {out}" in done.stdout
     assert "labels.jsonl:5:" in done.stderr
-    assert "1 records set aside" in done.stderr
+    assert "1 set aside with their reasons in" in done.stderr
     assert "nonsense" in (out / "labels.rejected.jsonl").read_text()
     card = json.loads((out / "model.json").read_text())
     assert card["network"].endswith("start=embedded_srm(task='game24'))")
@@ -229,9 +229,6 @@ def test_without_the_extra_it_says_what_to_install(call, labels, tmp_path, monke
 
 def test_progress_says_loss_speed_and_the_number_that_decides():
     moment = Moment(step=3, steps=9, loss=0.5, speed=1234.0)
-    with _Bar(9) as bar:
-        bar.told(moment)
-        assert bar._progress.tasks[0].fields["said"] == "loss 0.5000, 1.23k tokens/s"
-        bar.told(replace(moment, watch="held_out_auc", watched=0.75))
-        assert bar._progress.tasks[0].fields["said"].endswith(", held-out auc 0.7500")
-        assert bar._progress.tasks[0].completed == 3
+    assert _said(moment) == "loss 0.5000, 1.23k tokens/s"
+    watched = replace(moment, watch="held_out_auc", watched=0.75)
+    assert _said(watched).endswith(", held-out auc 0.7500")

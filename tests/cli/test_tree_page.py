@@ -52,7 +52,7 @@ def test_one_problem_and_one_strategy(call, run, tmp_path):
         (["test-0-9", "--html", "x.html"], "unknown problem (of 2 in this run) 'test-0-9'"),
         (
             ["--html", "no/such/folder/x.html"],
-            "error: no/such/folder/x.html: cannot be written: No",
+            "error: expected a file that can be written, got no/such/folder/x.html: No",
         ),
     ],
 )

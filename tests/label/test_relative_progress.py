@@ -22,8 +22,10 @@ class Quota:
 
     tenths: tuple[int, ...]
     calls: list = field(default_factory=list)
+    temperatures: set = field(default_factory=set)
 
     async def extend(self, paths, n, *, until="step", temperature=0.8, start=0):
+        self.temperatures.add(temperature)
         self.calls.append((sorted({path.depth for path in paths}), n, start - FIRST))
         return [
             [self._end(path, (start - FIRST + i) % 10 < self.tenths[path.depth]) for i in range(n)]
@@ -95,6 +97,14 @@ def test_a_harder_problem_gets_more_rollouts():
 def test_problems_always_right_are_discarded():
     rows, calls, counts = labels((10, 5, 5, 5), RelativeProgress(k=(40, 20, 10)))
     assert (rows, calls, counts) == ([], [([0], 10, 0)], {"rollouts": 10, "discarded": 1})
+
+
+def test_the_temperature_is_that_of_all_rollouts():
+    policy = Quota((5, 5, 5, 5))
+    steps = (*[Step(text) for text in RIGHT[:-1]], Step(RIGHT[-1], final=True))
+    found = Result(PROBLEM, None, candidates=(Candidate(Path(PROBLEM, steps), 0.0),))
+    asyncio.run(RelativeProgress(temperature=0.3)(found, Models(task=TASK, policy=policy)))
+    assert policy.temperatures == {0.3}
 
 
 def test_no_solution_costs_nothing():

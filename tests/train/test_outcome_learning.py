@@ -12,8 +12,8 @@ pytest.importorskip("onnx", reason="needs the train extra")
 
 from specreward.errors import InputError  # noqa: E402
 from specreward.testing.chains import ChainPolicy, RunningSum  # noqa: E402
+from specreward.train.examples import marks_of  # noqa: E402
 from specreward.train.fitting import Settings, fit, measured  # noqa: E402
-from specreward.train.modules.small_decoder import marks_of  # noqa: E402
 from specreward.train.objectives import SPR, TD, BiRM  # noqa: E402
 
 pytestmark = pytest.mark.train

@@ -37,6 +37,7 @@ from specreward.bench.files import Row, read_files
 from specreward.bench.groups import mean
 from specreward.checks import number
 from specreward.errors import InputError
+from specreward.label.formats import PRMBenchFormat
 
 __all__ = ["Counted", "PRMBench", "Steps"]
 
@@ -125,12 +126,7 @@ class PRMBench:
     threshold: float = 0.5
     per_step: ClassVar[bool] = True
     folder: ClassVar[str] = "prmbench"
-    __cite__: ClassVar[str] = """@article{song2025prmbench,
-  title = {PRMBench: A Fine-grained and Challenging Benchmark for Process-Level Reward Models},
-  author = {Song, Mingyang and Su, Zhaochen and Qu, Xiaoye and Zhou, Jiawei and Cheng, Yu},
-  journal = {arXiv preprint arXiv:2501.03124},
-  year = {2025}
-}"""
+    __cite__: ClassVar[str] = PRMBenchFormat.__cite__
 
     def __post_init__(self) -> None:
         number("threshold", self.threshold, 0.0, 1.0)

@@ -24,6 +24,7 @@ from specreward.bench.first_error import FIRST, best_threshold, found
 from specreward.bench.groups import grouped, mean
 from specreward.checks import number
 from specreward.errors import InputError
+from specreward.label.formats import ProcessBenchFormat
 
 __all__ = ["ProcessBench"]
 
@@ -43,13 +44,7 @@ class ProcessBench:
     threshold: float | None = 0.5
     per_step: ClassVar[bool] = True
     folder: ClassVar[str] = "processbench"
-    __cite__: ClassVar[str] = """@article{zheng2024processbench,
-  title = {ProcessBench: Identifying Process Errors in Mathematical Reasoning},
-  author = {Zheng, Chujie and Zhang, Zhenru and Zhang, Beichen and Lin, Runji and Lu, Keming and
-            Yu, Bowen and Liu, Dayiheng and Zhou, Jingren and Lin, Junyang},
-  journal = {arXiv preprint arXiv:2412.06559},
-  year = {2024}
-}"""
+    __cite__: ClassVar[str] = ProcessBenchFormat.__cite__
 
     def __post_init__(self) -> None:
         if self.threshold is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import shlex
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, cast, final
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from specreward.bench.agreement import RESULT, Card, agreement, read_cards, table
@@ -22,18 +20,19 @@ from specreward.bench.benchmark import Benchmark, Item, Judged, OnTask, Recorded
 from specreward.bench.files import located
 from specreward.bench.intervals import intervals
 from specreward.bench.scoring import dump_judged, fingerprint, judge, judged_of, read_judged
-from specreward.cli.folder import RUN, bind
-from specreward.cli.guard import INTERRUPTED
+from specreward.cli.folder import RUN, bind, made, write
+from specreward.cli.guard import interrupted
 from specreward.cli.inputs import read_budget
 from specreward.cli.options import BudgetText, Concurrency, PriceFile, RewardText, Seed
-from specreward.cli.screen import notes, results, say, warn
+from specreward.cli.screen import notes, progress, results, say, warn
 from specreward.cli.table import cost_line
 from specreward.engines import ValueModel
-from specreward.errors import InputError, StoreError
+from specreward.errors import InputError
 from specreward.ledger import Budget
 from specreward.prices import Prices
 from specreward.registry import load, registered
-from specreward.report.files import as_json, as_lines, write_whole
+from specreward.report.files import as_json, as_lines
+from specreward.report.rows import spent
 from specreward.reward.catalogue import read_reward
 from specreward.reward.composed import Scorer, names_of
 from specreward.spec import name_of, parse
@@ -148,16 +147,14 @@ class Work:
         try:
             done = self._judged(items, reward)
         except KeyboardInterrupt:
-            self._interrupted()
+            if self.output is None:
+                raise
+            raise interrupted(self.output / RUN) from None
         judged = judged_of(items, done)
         whole = self._complain(done, len(items) - len(judged), reward)
-        usage: dict[tuple[str, str], Usage] = {}
-        for one in done:
-            for key, spent in one.usage.items():
-                usage[key] = usage.get(key, Usage()) + spent
         left_out = len(items) - len(judged)
         about = {"reward": text, "models": names_of(reward), "scores": None, "left_out": left_out}
-        self._report(judged, about, usage)
+        self._report(judged, about, spent([one.usage for one in done]))
         return whole
 
     def recorded(self) -> bool:
@@ -201,21 +198,12 @@ class Work:
         return kept
 
     def _judged(self, items: Sequence[Item], reward: Scorer) -> list[Result]:
-        console = notes()
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
         with ExitStack() as stack:
             store = None
             if self.output is not None:
                 store = stack.enter_context(Store(self.output / RUN))
-            progress = stack.enter_context(
-                Progress(*columns, console=console, disable=not console.is_terminal)
-            )
-            bar = progress.add_task(name_of(self.benchmark), total=len(items))
+            bars = stack.enter_context(progress())
+            bar = bars.add_task(name_of(self.benchmark), total=len(items))
             return judge(
                 self.benchmark,
                 items,
@@ -225,16 +213,8 @@ class Work:
                 prices=self.prices,
                 concurrency=self.concurrency,
                 label=f"bench {name_of(self.benchmark)}",
-                on_result=lambda _: progress.advance(bar),
+                on_result=lambda _: bars.advance(bar),
             )
-
-    def _interrupted(self) -> None:
-        if self.output is None:
-            raise KeyboardInterrupt
-        again = shlex.join(["specreward", *sys.argv[1:]])
-        place = self.output / RUN
-        notes().print(f"interrupted, state saved in {place}; go on: {again}", markup=False)
-        raise typer.Exit(INTERRUPTED) from None
 
     def _complain(self, done: Sequence[Result], lacking: int, reward: Scorer) -> bool:
         if not lacking:
@@ -260,7 +240,7 @@ class Work:
     ) -> None:
         """Numbers on the screen, and the two files."""
         if self.output is not None:  # first of all: they may have been dear
-            _write(self.output, SCORES, as_lines(list(dump_judged(judged))))
+            write(made(self.output) / SCORES, as_lines(list(dump_judged(judged))))
         final_one = self.benchmark
         if isinstance(final_one, Settled):
             final_one = final_one.settled(judged)
@@ -288,9 +268,9 @@ class Work:
             "confidence": 0.95,
             "resamples": self.resamples,
             "seed": self.seed,
-            "usage": {" ".join(key): asdict(usage[key]) for key in sorted(usage)},
+            "usage": {" ".join(key): asdict(own) for key, own in usage.items()},
         }
-        _write(self.output, RESULT, as_json(record))
+        write(self.output / RESULT, as_json(record))
         notes().print(f"written to {self.output}: {RESULT} {SCORES}", markup=False)
 
 
@@ -314,17 +294,6 @@ def _number(value: float) -> str:
 
 def _between(value: Interval) -> str:
     return "" if isnan(value.low) else f"{value.low:.4f} to {value.high:.4f}"
-
-
-def _write(folder: Path, name: str, text: str) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / name, text)
-    except OSError as error:
-        raise StoreError(
-            f"expected a folder that can be written, got {folder}: {error.strerror or error}; give "
-            "another --output"
-        ) from error
 
 
 def _list(data: Path | None) -> None:

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, cast, final
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from specreward.cli.folder import made, write
+from specreward.cli.inputs import labelled
 from specreward.cli.options import Concurrency, Seed
-from specreward.cli.screen import notes, results, say, warn
-from specreward.errors import InputError, StoreError
+from specreward.cli.screen import notes, progress, results, say, warn
+from specreward.errors import InputError
 from specreward.label.formats import Format
 from specreward.label.labelled import Labelled
-from specreward.label.reading import Rejected, read_labelled
-from specreward.label.writing import set_aside
-from specreward.report.files import as_json, write_whole
+from specreward.report.files import as_json
 from specreward.report.reliability import Diagram, reliability
 from specreward.reward.calibrated import CALIBRATION, TemperatureMap
 from specreward.reward.catalogue import read_reward
 from specreward.reward.composed import Scorer, names_of
-from specreward.reward.trained import CARD, Trained
+from specreward.reward.trained import Trained
 from specreward.spec import name_of, parse
 from specreward.stats import Interval
 from specreward.store import Store
@@ -114,7 +111,7 @@ class _Work:
     def run(self, labels: Path, layout: Format | None, asked: Sequence[tuple[str, float]]) -> None:
         """Read, score, fit, measure, write."""
         folder = self._folder()
-        data = _read(labels, layout, folder / REJECTED)
+        [data] = labelled([labels], folder / REJECTED, layout=layout)
         measured, fitted = split_by_problem(data, 0.5, self.seed)
         if data and not (measured and fitted):
             raise InputError(
@@ -154,8 +151,8 @@ class _Work:
             ],
             {name: value for name, value in about.items() if name != "model"},
         )
-        _write(folder / PAGE, page)
-        _write(folder / CALIBRATION, as_json(entries))
+        write(folder / PAGE, page)
+        write(folder / CALIBRATION, as_json(entries))
         _show(before, after, found, thresholds, self.family, folder)
 
     def _folder(self) -> Path:
@@ -169,11 +166,7 @@ class _Work:
         folder = self.output
         if folder is None:
             folder = Path(cast(Trained, self.reward).folder).expanduser()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(folder, error) from error
-        return folder
+        return made(folder)
 
     def _name(self) -> str:
         return (
@@ -184,20 +177,10 @@ class _Work:
         self, fitted: list[list[Labelled]], measured: list[list[Labelled]], folder: Path
     ) -> tuple[Scores, Scores]:
         """Scores of both halves, with progress on the screen; every call is kept."""
-        task = parse(self.task or _own_task(self.reward) or "qa()", "task")
-        screen = notes()
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with ExitStack() as stack:
-            store = stack.enter_context(Store(folder / CALLS))
-            progress = stack.enter_context(
-                Progress(*columns, console=screen, disable=not screen.is_terminal)
-            )
-            bar = progress.add_task("problems scored", total=len(fitted) + len(measured))
+        own = self.reward.task if isinstance(self.reward, Trained) else None
+        task = parse(self.task or own or "qa()", "task")
+        with Store(folder / CALLS) as store, progress() as bars:
+            bar = bars.add_task("problems scored", total=len(fitted) + len(measured))
             both = [
                 score_steps(
                     piles,
@@ -205,7 +188,7 @@ class _Work:
                     task,
                     store=store,
                     concurrency=self.concurrency,
-                    on_result=lambda _: progress.advance(bar),
+                    on_result=lambda _: bars.advance(bar),
                 )
                 for piles in (fitted, measured)
             ]
@@ -213,33 +196,6 @@ class _Work:
             if one.failed:
                 warn(f"{one.failed} problems could not be scored; the first: {one.reason}")
         return both[0], both[1]
-
-
-def _own_task(reward: Scorer) -> str | None:
-    """The task that a trained model reads, where its folder says so."""
-    if not isinstance(reward, Trained):
-        return None
-    try:
-        card = json.loads((Path(reward.folder).expanduser() / CARD).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None  # what is wrong with the folder is said where the model is loaded
-    task = card.get("task") if isinstance(card, dict) else None
-    return task if isinstance(task, str) else None
-
-
-def _read(labels: Path, layout: Format | None, aside: Path) -> list[Labelled]:
-    """The labelled solutions; bad records are set aside."""
-    refused: list[Rejected] = []
-    with set_aside(aside) as keep:
-
-        def take(bad: Rejected) -> None:
-            refused.append(replace(bad, raw=""))
-            keep(bad)
-
-        data = list(read_labelled(labels, layout, take))
-    if refused:
-        warn(f"{len(refused)} bad records are in {aside}; the first: {refused[0]}")
-    return data
 
 
 def _chosen(name: str, share: float, fit: Scores, found: Map) -> Threshold:
@@ -322,17 +278,3 @@ def _share(found: dict[str, float] | None) -> str:
         return "-"
     one = Interval(**found)
     return f"{one.estimate:.1%} [{one.low:.1%}, {one.high:.1%}]"
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_whole(path, text)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"expected a place that can be written, got {path}: {error.strerror or error}; give "
-        "another --output"
-    )

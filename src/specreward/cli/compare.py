@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +11,7 @@ import typer
 from specreward.assemble import EMBEDDED, wire
 from specreward.cli.comparison import Comparison
 from specreward.cli.folder import RUN, bind
-from specreward.cli.guard import INTERRUPTED
+from specreward.cli.guard import interrupted
 from specreward.cli.inputs import ModelChoice, read_budget, read_strategies
 from specreward.cli.options import (
     BudgetText,
@@ -99,9 +97,7 @@ def compare(
     try:
         home, abroad, tuned = _run(plan, output / RUN, concurrency)
     except KeyboardInterrupt:
-        again = shlex.join(["specreward", *sys.argv[1:]])
-        notes().print(f"interrupted, state saved in {output / RUN}; go on: {again}", markup=False)
-        raise typer.Exit(INTERRUPTED) from None
+        raise interrupted(output / RUN) from None
     _report(plan, home, abroad, tuned, output)
     if _complaints([*home, *abroad, *tuned]):
         raise typer.Exit(1)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TextColumn
 
-from specreward.cli.screen import notes
+from specreward.cli.screen import progress
 from specreward.ledger import Budget
 from specreward.report.record import Arm, outcome
 from specreward.run import run
@@ -48,18 +48,9 @@ class Comparison:
             problems: The same for all.
             domain: Set apart in the store what is run on other problems than the main ones.
         """
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[solved]} solved", style="green"),
-            TimeRemainingColumn(),
-        )
-        console = notes()
-        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        with progress(TextColumn("{task.fields[solved]} solved", style="green")) as bars:
             return [
-                self._arm(spec, strategy, problems, domain, progress)
-                for spec, strategy in strategies
+                self._arm(spec, strategy, problems, domain, bars) for spec, strategy in strategies
             ]
 
     def _arm(
@@ -68,16 +59,16 @@ class Comparison:
         strategy: Strategy,
         problems: Sequence[Problem],
         domain: str,
-        progress: Progress,
+        bars: Progress,
     ) -> Arm:
         name = f"{spec} on {domain}" if domain else spec
-        bar = progress.add_task(name, total=len(problems), solved=0)
+        bar = bars.add_task(name, total=len(problems), solved=0)
         solved = 0
 
         def seen(result: Result) -> None:
             nonlocal solved
             solved += outcome(result, self.models.task).correct
-            progress.update(bar, advance=1, solved=solved)
+            bars.update(bar, advance=1, solved=solved)
 
         results = run(
             strategy,

@@ -11,6 +11,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from specreward.cli.inputs import SHOWN
 from specreward.cli.screen import notes, results, say, warn
 from specreward.errors import InputError
 from specreward.label.formats import Format
@@ -21,9 +22,6 @@ from specreward.label.writing import rejected_name, rows_of, set_aside, whole
 from specreward.spec import name_of, parse
 
 __all__ = ["convert"]
-
-SHOWN = 3
-"""Bad records that are shown; all are kept."""
 
 
 def convert(

@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from specreward.cli.folder import COMMAND, run_file
+from specreward.cli.folder import COMMAND, made, run_file, write
 from specreward.cli.inputs import read_strategies
 from specreward.cli.options import Seed
 from specreward.cli.screen import notes, results, warn
 from specreward.errors import InputError
 from specreward.report.chart import short
 from specreward.report.curve import Curve, curve, figure, line, paths_of, rules_of
-from specreward.report.files import as_lines, write_whole
+from specreward.report.files import as_lines
 from specreward.spec import parse
 from specreward.store import RunRow, Store
 from specreward.types import Result, Task
@@ -55,10 +55,10 @@ def curves(
             found += curve(row.strategy, searched, task, rules, seed)
     for row in rows:
         results().print(_table([one for one in found if one.spec == row.strategy]))
-    folder = file.parent if output is None else output
+    folder = made(file.parent if output is None else output)
     title = f"{task.name}: accuracy for every n"
-    _write(folder / "curve.jsonl", as_lines([line(one, dot) for one in found for dot in one.dots]))
-    _write(folder / "curve.html", figure(title, found))
+    write(folder / "curve.jsonl", as_lines([line(one, dot) for one in found for dot in one.dots]))
+    write(folder / "curve.html", figure(title, found))
     notes().print(f"written to {folder}: curve.jsonl curve.html", markup=False)
 
 
@@ -132,13 +132,3 @@ def _table(found: Sequence[Curve]) -> Table:
 def _cell(one: Curve, i: int) -> str:
     own = one.dots[i].accuracy
     return f"[bold]{own.estimate:.1%}[/] ({100 * own.low:.1f} to {100 * own.high:.1f})"
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written: {error.strerror}: give another --output"
-        ) from error

@@ -16,7 +16,7 @@ from pathlib import Path
 from specreward.errors import InputError, StoreError
 from specreward.report.files import as_json, write_whole
 
-__all__ = ["COMMAND", "RUN", "bind", "run_file"]
+__all__ = ["COMMAND", "RUN", "bind", "made", "run_file", "write"]
 
 COMMAND = "command.json"
 RUN = "run.db"
@@ -47,6 +47,37 @@ def bind(folder: Path, command: Mapping[str, object]) -> None:
         )
     else:
         write_whole(file, as_json(text))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole; its folder must be there.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        raise StoreError(
+            f"expected a file that can be written, got {path}: {error.strerror or error}; give "
+            "another"
+        ) from error
+
+
+def made(folder: Path) -> Path:
+    """The folder, with its parents made if need be.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"expected a folder that can be written, got {folder}: {error.strerror or error}; give "
+            "another --output"
+        ) from error
+    return folder
 
 
 def _check_room(folder: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from specreward.cli.folder import write
 from specreward.cli.inputs import generated
 from specreward.cli.options import Number, Seed, Split, TaskText
 from specreward.cli.screen import say
-from specreward.errors import StoreError
-from specreward.report.files import as_lines, write_whole
+from specreward.report.files import as_lines
 from specreward.spec import parse
 from specreward.types import Problem
 
@@ -30,13 +30,7 @@ def generate(
     if out is None:
         say(text.rstrip("\n"))
     else:
-        try:
-            write_whole(out, text)
-        except OSError as error:
-            raise StoreError(
-                f"expected a file that can be written, got {out}: {error.strerror or error}; "
-                "give another --out"
-            ) from error
+        write(out, text)
 
 
 def _line(problem: Problem) -> dict[str, object]:

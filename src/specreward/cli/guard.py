@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from threading import current_thread, main_thread
 from types import FrameType
 from typing import ParamSpec
@@ -15,7 +18,7 @@ import typer
 from specreward.cli.screen import notes
 from specreward.errors import SpecRewardError
 
-__all__ = ["guarded"]
+__all__ = ["command", "guarded", "interrupted"]
 
 P = ParamSpec("P")
 
@@ -45,6 +48,17 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(INTERRUPTED) from None
 
     return call
+
+
+def command() -> str:
+    """What was typed."""
+    return shlex.join(["specreward", *sys.argv[1:]])
+
+
+def interrupted(saved: Path) -> typer.Exit:
+    """Say where the state is and how to go on; to be raised in place of the interrupt."""
+    notes().print(f"interrupted, state saved in {saved}; go on: {command()}", markup=False)
+    return typer.Exit(INTERRUPTED)
 
 
 @contextmanager

@@ -5,12 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import final
 
 from specreward.assemble import Engines, engines_for
 from specreward.cli.screen import warn
 from specreward.errors import InputError, nearest
+from specreward.label.formats import Format
+from specreward.label.labelled import Labelled
+from specreward.label.reading import Rejected, read_labelled
+from specreward.label.writing import set_aside
 from specreward.ledger import Budget
 from specreward.reward.catalogue import read_reward
 from specreward.spec import name_of, parse
@@ -18,13 +23,19 @@ from specreward.tasks.files import read_problems
 from specreward.types import Problem, Strategy, Task
 
 __all__ = [
+    "SHOWN",
     "ModelChoice",
     "file_problems",
     "generated",
+    "labelled",
     "read_budget",
     "read_strategies",
     "text_problems",
 ]
+
+
+SHOWN = 3
+"""Bad records that are shown; all are kept."""
 
 
 def read_strategies(specs: Sequence[str]) -> list[tuple[str, Strategy]]:
@@ -160,6 +171,37 @@ def file_problems(task: Task, path: str | Path, limit: int | None = None) -> lis
     for complaint in found.complaints:
         warn(complaint)
     return list(found.problems[:limit])
+
+
+def labelled(
+    files: Sequence[Path], aside: Path, *, layout: Format | None = None, limit: int | None = None
+) -> list[list[Labelled]]:
+    """The labelled solutions of each file; bad records are set aside, and the first ones shown.
+
+    Args:
+        files: JSON lines or JSON lists of any format.
+        aside: Where bad records go.
+        layout: The format; None tells it from the first record.
+        limit: Most solutions of each file.
+
+    Raises:
+        InputError: A file cannot be read, or is of no known format.
+        StoreError: Bad records cannot be written.
+    """
+    bad = 0
+    with set_aside(aside) as keep:
+
+        def take(record: Rejected) -> None:
+            nonlocal bad
+            bad += 1
+            if bad <= SHOWN:
+                warn(f"set aside {record}")
+            keep(record)
+
+        found = [list(islice(read_labelled(file, layout, take), limit)) for file in files]
+    if bad:
+        warn(f"{bad} set aside with their reasons in {aside}")
+    return found
 
 
 def text_problems(task: Task, text: str | None, seed: int) -> list[Problem]:

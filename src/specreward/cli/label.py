@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
@@ -12,12 +10,12 @@ from pathlib import Path
 from typing import Annotated, cast, final
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 from rich.table import Table
 
 from specreward.assemble import EMBEDDED, Engines, wire
 from specreward.cli.folder import RUN, bind
-from specreward.cli.guard import INTERRUPTED
+from specreward.cli.guard import interrupted
 from specreward.cli.inputs import ModelChoice, read_budget
 from specreward.cli.material import Material, Origin
 from specreward.cli.options import (
@@ -34,7 +32,7 @@ from specreward.cli.options import (
     SourceName,
     TaskText,
 )
-from specreward.cli.screen import notes, results, warn
+from specreward.cli.screen import notes, progress, results, warn
 from specreward.errors import InputError
 from specreward.label.labeller import Labeller
 from specreward.label.reading import Rejected
@@ -148,9 +146,7 @@ def _carry_out(job: _Job, output: Path, concurrency: int) -> None:
     try:
         finished = job.run(output, concurrency)
     except KeyboardInterrupt:
-        again = shlex.join(["specreward", *sys.argv[1:]])
-        notes().print(f"interrupted, state saved in {output / RUN}; go on: {again}", markup=False)
-        raise typer.Exit(INTERRUPTED) from None
+        raise interrupted(output / RUN) from None
     _report(job, finished, output, time.monotonic() - began)
 
 
@@ -224,23 +220,15 @@ class _Job:
     def _label(
         self, piles: Sequence[Pile], models: Models, journal: Path, concurrency: int
     ) -> list[Done]:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[steps]} steps", style="green"),
-            TimeRemainingColumn(),
-        )
-        console = notes()
-        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        with progress(TextColumn("{task.fields[steps]} steps", style="green")) as bars:
             total = sum([len(pile.found) for pile in piles])
-            bar = progress.add_task(name_of(self.labeller), total=total, steps=0)
+            bar = bars.add_task(name_of(self.labeller), total=total, steps=0)
             steps = 0
 
             def seen(one: Done) -> None:
                 nonlocal steps
                 steps += sum([len(row.steps) for row in one.rows])
-                progress.update(bar, advance=1, steps=steps)
+                bars.update(bar, advance=1, steps=steps)
 
             return label_piles(
                 self.labeller,

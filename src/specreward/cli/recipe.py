@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from specreward.cli.folder import write
 from specreward.cli.screen import results, say
-from specreward.errors import InputError, StoreError, nearest
-from specreward.report.files import write_whole
+from specreward.errors import InputError, nearest
 
 __all__ = ["recipe"]
 
@@ -37,7 +37,7 @@ def recipe(
     copies = _copies(name, output, known)
     missing = {target: text for target, text in copies.items() if not _there(target, text)}
     for target, text in missing.items():
-        _write(target, text)
+        write(target, text)
     for target in copies:
         say(str(target))
 
@@ -115,13 +115,3 @@ def _there(target: Path, text: str) -> bool:
         f"expected a place for a new file, got {target}, where something else is: move it away, or "
         "give another --output"
     )
-
-
-def _write(target: Path, text: str) -> None:
-    try:
-        write_whole(target, text)
-    except OSError as error:
-        raise StoreError(
-            f"expected a file that can be written, got {target}: {error.strerror or error}; give "
-            "another --output"
-        ) from error

@@ -5,8 +5,16 @@ from __future__ import annotations
 import sys
 
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
-__all__ = ["notes", "results", "say", "warn"]
+__all__ = ["notes", "progress", "results", "say", "warn"]
 
 
 def results() -> Console:
@@ -20,6 +28,20 @@ def results() -> Console:
 def notes() -> Console:
     """Progress, warnings and errors."""
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def progress(*more: ProgressColumn) -> Progress:
+    """Bars with a name, what is done of how many, more columns and the time left; on a terminal."""
+    console = notes()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        *more,
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
 
 
 def say(text: str) -> None:

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from specreward.assemble import EMBEDDED, Engines, wire
+from specreward.cli.folder import write
 from specreward.cli.inputs import ModelChoice, generated
 from specreward.cli.options import (
     Concurrency,
@@ -25,8 +26,8 @@ from specreward.cli.options import (
     TaskText,
 )
 from specreward.cli.screen import notes, results, say, warn
-from specreward.errors import InputError, StoreError
-from specreward.report.files import as_json, write_whole
+from specreward.errors import InputError
+from specreward.report.files import as_json
 from specreward.reward.composed import names_of
 from specreward.run import run
 from specreward.search.speculative import Calibration, Gated, calibrate, quantile, statistics
@@ -62,12 +63,7 @@ def threshold(
 ) -> None:
     """Run gsi, rsd or specs with the gate open and set its threshold from what it would read."""
     kind = parse(task, "task")
-    gated = parse(strategy, "strategy")
-    if not isinstance(gated, Gated):
-        raise InputError(
-            f"expected gsi(...), rsd(...) or specs(...), got {name_of(gated)}: no other strategy "
-            "has a threshold that a rate of acceptance settles"
-        )
+    gated = _gated(strategy)
     calibrate([0.0], accept)  # a share that cannot be is refused before any work
     problems = generated(kind, limit, split, seed)
     chosen = ModelChoice(models=models, policy=policy, reward=reward, judge=None, draft=draft)
@@ -93,7 +89,18 @@ def threshold(
             "models": engines.names,
             "reward": _reward(engines),
         }
-        _write(output, as_json(record | _numbers(found, values)))
+        write(output, as_json(record | _numbers(found, values)))
+        notes().print(f"written: {output}", markup=False)
+
+
+def _gated(text: str) -> Gated:
+    gated = parse(text, "strategy")
+    if not isinstance(gated, Gated):
+        raise InputError(
+            f"expected gsi(...), rsd(...) or specs(...), got {name_of(gated)}: no other strategy "
+            "has a threshold that a rate of acceptance settles"
+        )
+    return gated
 
 
 def _numbers(found: Calibration, values: Sequence[float]) -> dict[str, object]:
@@ -127,14 +134,3 @@ def _table(values: Sequence[float], title: str) -> Table:
         table.add_column(f"{share:.0%}", justify="right")
     table.add_row(*[f"{quantile(values, share):.4g}" for share in SHARES])
     return table
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_whole(path, text)
-    except OSError as error:
-        raise StoreError(
-            f"expected a file that can be written, got {path}: {error.strerror or error}; give "
-            "another --output"
-        ) from error
-    notes().print(f"written: {path}", markup=False)

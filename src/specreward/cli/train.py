@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, final
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 from rich.table import Table
 
 from specreward.cli.folder import COMMAND, bind
-from specreward.cli.guard import INTERRUPTED
+from specreward.cli.guard import command, interrupted
+from specreward.cli.inputs import labelled
 from specreward.cli.options import Output, Seed
-from specreward.cli.screen import notes, results, say, warn
+from specreward.cli.screen import progress, results, say, warn
 from specreward.embedded import EmbeddedSRM, embedded_tasks
 from specreward.errors import InputError, MissingExtra
 from specreward.label.labelled import Labelled
-from specreward.label.reading import read_labelled
-from specreward.label.writing import set_aside
 from specreward.report.chart import short
 from specreward.spec import name_of, parse
 from specreward.train.networks import SmallDecoder
@@ -173,10 +170,10 @@ class _Job:
 
     def _train(self, output: Path, fit: Callable[..., Fitted], settings: Settings) -> None:
         train, held_out = self._data(output)
-        again = shlex.join(["specreward", *sys.argv[1:]])
         files = ", ".join([str(file) for file in self.labels])
         try:
-            with _Bar(settings.steps) as bar:
+            with progress(TextColumn("{task.fields[said]}", style="green")) as bars:
+                bar = bars.add_task("training", total=settings.steps, said="")
                 done = fit(
                     self.network,
                     self.objective,
@@ -185,44 +182,23 @@ class _Job:
                     settings,
                     output,
                     combine=self.combine,
-                    about={"labels": files, "command": f"`{again}`"},
-                    on_step=bar.told,
+                    about={"labels": files, "command": f"`{command()}`"},
+                    on_step=lambda moment: bars.update(
+                        bar, completed=moment.step, said=_said(moment)
+                    ),
                 )
         except KeyboardInterrupt:
-            notes().print(
-                f"interrupted, the last checkpoint is in {output / 'checkpoint'}; go on: {again}",
-                markup=False,
-            )
-            raise typer.Exit(INTERRUPTED) from None
+            raise interrupted(output / "checkpoint") from None
         _report(done, self.objective)
 
     def _data(self, output: Path) -> tuple[list[Labelled], list[Labelled]]:
         """What is trained on and what is held out; bad records are set aside."""
-        bad = 0
-        with set_aside(output / REJECTED) as put:
-
-            def reject(record: Any) -> None:  # noqa: ANN401
-                nonlocal bad
-                bad += 1
-                if bad <= 3:
-                    warn(str(record))
-                put(record)
-
-            data = [one for file in self.labels for one in self._read(file, reject)]
-            apart = [] if self.held_out_file is None else self._read(self.held_out_file, reject)
-        if bad:
-            warn(f"{bad} records set aside in {output / REJECTED}")
+        apart = [] if self.held_out_file is None else [self.held_out_file]
+        found = labelled([*self.labels, *apart], output / REJECTED, limit=self.limit)
+        data = [one for own in found[: len(self.labels)] for one in own]
         if self.held_out_file is not None:
-            return data, apart
+            return data, found[-1]
         return split_by_problem(data, self.held_out, self.settings["seed"])
-
-    def _read(self, file: Path, reject: Callable[[Any], None]) -> list[Labelled]:
-        found: list[Labelled] = []
-        for one in read_labelled(file, on_reject=reject):
-            if self.limit is not None and len(found) == self.limit:
-                break
-            found.append(one)
-        return found
 
 
 def _fit_and_settings(settings: dict[str, Any]) -> tuple[Any, Any]:
@@ -240,36 +216,13 @@ def _fit_and_settings(settings: dict[str, Any]) -> tuple[Any, Any]:
     return fit, Settings(**settings)
 
 
-class _Bar:
-    """Progress on the screen."""
-
-    def __init__(self, steps: int) -> None:
-        console = notes()
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}", style="green"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._progress.add_task("training", total=steps, said="")
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def told(self, moment: Moment) -> None:
-        """Show where the run stands."""
-        said = f"loss {moment.loss:.4f}, {short(moment.speed)} tokens/s"
-        if moment.watched is not None:
-            name = moment.watch.removeprefix("held_out_")
-            said += f", held-out {name} {moment.watched:.4f}"
-        self._progress.update(self._task, completed=moment.step, said=said)
+def _said(moment: Moment) -> str:
+    """Where the run stands."""
+    said = f"loss {moment.loss:.4f}, {short(moment.speed)} tokens/s"
+    if moment.watched is not None:
+        name = moment.watch.removeprefix("held_out_")
+        said += f", held-out {name} {moment.watched:.4f}"
+    return said
 
 
 def _report(done: Fitted, objective: Any) -> None:  # noqa: ANN401

@@ -8,14 +8,13 @@ from typing import Annotated
 
 import typer
 
-from specreward.cli.folder import run_file
+from specreward.cli.folder import run_file, write
 from specreward.cli.forest import drawn
 from specreward.cli.inputs import read_strategies
 from specreward.cli.screen import notes, results, say
 from specreward.cli.table import cost_line, count_line
 from specreward.errors import InputError, nearest
 from specreward.report.archive import Archive
-from specreward.report.files import write_whole
 from specreward.report.viewer import exported_page
 from specreward.store import RunRow, Store
 from specreward.types import Problem
@@ -75,12 +74,7 @@ def _export(file: Path, runs: list[int], problem: str | None, page: Path) -> Non
         text = exported_page(archive, problem=problem)
     finally:
         archive.close()
-    try:
-        write_whole(page, text)
-    except OSError as error:
-        raise InputError(
-            f"{page}: cannot be written: {error.strerror}: give another --html"
-        ) from error
+    write(page, text)
     notes().print(f"written to {page}: {len(text.encode()) / 1e6:.2f} MB", markup=False)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from specreward.errors import InputError
 from specreward.label.labelled import Labelled
 from specreward.label.work import Done
+from specreward.report.rows import spent
 from specreward.report.summary import usage_by_role
 from specreward.types import Usage
 
@@ -45,12 +46,10 @@ def label_summary(
         rows: As ``different_rows`` gives them.
         besides: What was spent before the problems had their turn, on splitting texts.
     """
-    usage: dict[tuple[str, str], Usage] = dict(besides)
+    usage = spent([besides, *[one.usage for one in done]])
     counts: Counter[str] = Counter()
     for one in done:
         counts.update(one.counts)
-        for key, spent in one.usage.items():
-            usage[key] = usage.get(key, Usage()) + spent
     labels = [label for row in rows for label in row.labels if label is not None]
     steps = sum([len(row.steps) for row in rows])
     asked = counts["rollouts"]
@@ -68,8 +67,8 @@ def label_summary(
         "share_good": _share(len([label for label in labels if label >= GOOD]), len(labels)),
         "mean": _share(math.fsum(labels), len(labels)),
         "histogram": _histogram(labels),
-        "usage": usage_by_role({key: usage[key] for key in sorted(usage)}),
-        "tokens": sum([spent.tokens for spent in usage.values()]),
+        "usage": usage_by_role(usage),
+        "tokens": sum([one.tokens for one in usage.values()]),
         "counts": dict(sorted(counts.items())),
         "rollouts_per_label": _share(asked, len(labels)) if asked else None,
     }

@@ -24,6 +24,7 @@ from specreward.report.chart import Point, chart
 from specreward.report.listing import Comparison, FileView, Group, RunSummary, RunView
 from specreward.report.reasons import reason_of, rule_of
 from specreward.report.record import outcome
+from specreward.report.rows import spent
 from specreward.report.views import (
     ProblemView,
     TreeView,
@@ -35,7 +36,7 @@ from specreward.report.views import (
 from specreward.spec import parse
 from specreward.stats import Interval, wilson
 from specreward.store import RunRow, Store, problem_key
-from specreward.types import Problem, Result, Task, Usage
+from specreward.types import Problem, Result, Task
 
 __all__ = ["Archive"]
 
@@ -228,10 +229,7 @@ class Archive:
     def _summary(self, file: _File, row: RunRow) -> RunSummary:
         results = file.store.results(row.id, trees=False)
         verdicts = [self._problem(file, row, one).verdict for one in results]
-        usage: dict[tuple[str, str], Usage] = {}
-        for one in results:
-            for key, own in one.usage.items():
-                usage[key] = usage.get(key, Usage()) + own
+        usage = spent([one.usage for one in results])
         return RunSummary(
             run=file.run(row),
             verdicts={name: verdicts.count(name) for name in dict.fromkeys(verdicts)},

@@ -97,11 +97,11 @@ def total(usage: Spending, roles: Sequence[str] | None) -> Usage:
     )
 
 
-def spent(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], Usage]:
+def spent(usages: Iterable[Spending]) -> dict[tuple[str, str], Usage]:
     """Sums over problems by role and phase, in alphabetic order."""
     sums: dict[tuple[str, str], Usage] = {}
-    for one in outcomes:
-        for key, usage in one.result.usage.items():
+    for one in usages:
+        for key, usage in one.items():
             sums[key] = sums.get(key, Usage()) + usage
     return {key: sums[key] for key in sorted(sums)}
 
@@ -131,7 +131,7 @@ def rows(arms: Sequence[Arm], seed: int) -> list[Row]:
             spec=arm.spec,
             n=len(arm.outcomes),
             accuracy=wilson(sum([one.correct for one in arm.outcomes]), len(arm.outcomes)),
-            usage=spent(arm.outcomes),
+            usage=spent([one.result.usage for one in arm.outcomes]),
             acceptance=acceptance(arm.outcomes),
             ended=_ends(arm.outcomes),
             counts=_counts(arm.outcomes),

@@ -19,6 +19,7 @@ from typing import cast, final
 from specreward.errors import InputError, nearest
 from specreward.registry import registered
 from specreward.reward.composed import Scorer
+from specreward.reward.trained import CARD
 from specreward.spec import parse
 
 __all__ = ["PUBLISHED", "Published", "load", "published", "read_reward"]
@@ -262,7 +263,7 @@ def _is_folder(name: str) -> bool:
 
 def _family(folder: Path) -> str:
     """The family of weights on disk, where their architecture is that of one alone."""
-    if (folder / "model.json").is_file():
+    if (folder / CARD).is_file():
         return "trained"
     file = folder / "config.json"
     try:

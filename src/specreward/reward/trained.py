@@ -88,6 +88,16 @@ class Trained:
         return str(_card(Folder(self.folder).expanduser())["kind"])
 
     @property
+    def task(self) -> str | None:
+        """Text of the task whose problems it reads, where it reads those of one only.
+
+        Raises:
+            InputError: The folder holds no trained model, or a damaged one.
+        """
+        task = _card(Folder(self.folder).expanduser()).get("task")
+        return task if isinstance(task, str) else None
+
+    @property
     def scorer(self) -> Scorer:
         """What is in the folder, loaded now, its scores calibrated.
 

@@ -53,12 +53,8 @@ class MathShepherdFormat:
     ``id``, ``answer`` and ``outcome``.
     """
 
+    joins: ClassVar[bool] = False
     __cite__: ClassVar[str] = MonteCarlo.__cite__
-
-    @property
-    def joins(self) -> bool:
-        """No."""
-        return False
 
     def fits(self, row: Mapping[str, Any]) -> bool:
         """Whether the two texts are there."""

@@ -70,6 +70,7 @@ class OmegaFormat:
     repeat: bool = False
     unlabelled: bool = False
 
+    joins: ClassVar[bool] = True
     __cite__: ClassVar[str] = OmegaPRM.__cite__
 
     def __post_init__(self) -> None:
@@ -80,11 +81,6 @@ class OmegaFormat:
             raise InputError(
                 "expected flat=True or unlabelled=True, got both: a list of beginnings has values"
             )
-
-    @property
-    def joins(self) -> bool:
-        """Yes: a tree holds all solutions of a problem."""
-        return True
 
     def fits(self, row: Mapping[str, Any]) -> bool:
         """Whether there are reasoning steps of a question."""

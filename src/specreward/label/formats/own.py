@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from specreward.label.labelled import Labelled, dump_labelled, load_labelled
 
@@ -17,10 +17,7 @@ __all__ = ["OwnFormat"]
 class OwnFormat:
     """Reads and writes the schema of the package."""
 
-    @property
-    def joins(self) -> bool:
-        """No."""
-        return False
+    joins: ClassVar[bool] = False
 
     def fits(self, row: Mapping[str, Any]) -> bool:
         """Whether there are steps with labels and their kind."""

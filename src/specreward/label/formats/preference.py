@@ -15,6 +15,7 @@ from typing import Any, ClassVar, final
 
 from specreward.checks import flag, number
 from specreward.label.formats import fields
+from specreward.label.formats.stepwise import StepwiseFormat
 from specreward.label.labelled import Labelled
 from specreward.label.pairs import Pair, as_solutions, outcome_pairs, sibling_pairs
 
@@ -36,23 +37,12 @@ class PreferenceFormat:
     margin: float = 0.0
     outcomes: bool = False
 
-    __cite__: ClassVar[str] = """@software{vonwerra2020trl,
-  title = {TRL: Transformers Reinforcement Learning},
-  author = {von Werra, Leandro and Belkada, Younes and Tunstall, Lewis and Beeching, Edward and
-            Thrush, Tristan and Lambert, Nathan and Huang, Shengyi and Rasul, Kashif and
-            Gallouedec, Quentin},
-  url = {https://github.com/huggingface/trl},
-  year = {2020}
-}"""
+    joins: ClassVar[bool] = True
+    __cite__: ClassVar[str] = StepwiseFormat.__cite__
 
     def __post_init__(self) -> None:
         number("margin", self.margin, 0)
         flag("outcomes", self.outcomes)
-
-    @property
-    def joins(self) -> bool:
-        """Yes: a pair is made of two solutions."""
-        return True
 
     def fits(self, row: Mapping[str, Any]) -> bool:
         """Whether there is a chosen and a rejected text."""

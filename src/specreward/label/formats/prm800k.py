@@ -28,6 +28,7 @@ from specreward.label.formats.fields import items, mapping, optional_text, probl
 from specreward.label.formats.format import check_held, check_kind
 from specreward.label.labelled import Labelled
 from specreward.types import Problem
+from specreward.verify.citations import LETS_VERIFY
 
 __all__ = ["PRM800KFormat"]
 
@@ -47,24 +48,13 @@ class PRM800KFormat:
     neutral: float | None = 0.5
     repeat: bool = False
 
-    __cite__: ClassVar[str] = """@article{lightman2023verify,
-  title = {Let's Verify Step by Step},
-  author = {Lightman, Hunter and Kosaraju, Vineet and Burda, Yura and Edwards, Harri and Baker,
-            Bowen and Lee, Teddy and Leike, Jan and Schulman, John and Sutskever, Ilya and
-            Cobbe, Karl},
-  journal = {arXiv preprint arXiv:2305.20050},
-  year = {2023}
-}"""
+    joins: ClassVar[bool] = True
+    __cite__: ClassVar[str] = LETS_VERIFY
 
     def __post_init__(self) -> None:
         if self.neutral is not None:
             checks.number("neutral", self.neutral, 0, 1)
         flag("repeat", self.repeat)
-
-    @property
-    def joins(self) -> bool:
-        """Yes: alternatives stand beside the chosen steps."""
-        return True
 
     def fits(self, row: Mapping[str, Any]) -> bool:
         """Whether steps stand under ``label`` and a problem under ``question``."""

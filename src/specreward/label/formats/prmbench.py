@@ -49,6 +49,7 @@ class PRMBenchFormat:
 
     originals: bool = True
 
+    joins: ClassVar[bool] = False
     __cite__: ClassVar[str] = """@article{song2025prmbench,
   title = {PRMBench: A Fine-grained and Challenging Benchmark for Process-Level Reward Models},
   author = {Song, Mingyang and Su, Zhaochen and Qu, Xiaoye and Zhou, Jiawei and Cheng, Yu},
@@ -58,11 +59,6 @@ class PRMBenchFormat:
 
     def __post_init__(self) -> None:
         flag("originals", self.originals)
-
-    @property
-    def joins(self) -> bool:
-        """No."""
-        return False
 
     def fits(self, row: Mapping[str, Any]) -> bool:
         """Whether there is a modified process with its errors."""

@@ -40,6 +40,7 @@ class ProcessBenchFormat:
     nobody knows; published files have neither.
     """
 
+    joins: ClassVar[bool] = False
     __cite__: ClassVar[str] = """@article{zheng2024processbench,
   title = {ProcessBench: Identifying Process Errors in Mathematical Reasoning},
   author = {Zheng, Chujie and Zhang, Zhenru and Zhang, Beichen and Lin, Runji and Lu, Keming and
@@ -47,11 +48,6 @@ class ProcessBenchFormat:
   journal = {arXiv preprint arXiv:2412.06559},
   year = {2024}
 }"""
-
-    @property
-    def joins(self) -> bool:
-        """No."""
-        return False
 
     def fits(self, row: Mapping[str, Any]) -> bool:
         """Whether there are steps of a problem and one label."""

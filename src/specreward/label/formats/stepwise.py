@@ -46,6 +46,7 @@ class StepwiseFormat:
     floats: bool = False
     cut: bool = False
 
+    joins: ClassVar[bool] = False
     __cite__: ClassVar[str] = """@software{vonwerra2020trl,
   title = {TRL: Transformers Reinforcement Learning},
   author = {von Werra, Leandro and Belkada, Younes and Tunstall, Lewis and Beeching, Edward and
@@ -62,11 +63,6 @@ class StepwiseFormat:
             )
         flag("floats", self.floats)
         flag("cut", self.cut)
-
-    @property
-    def joins(self) -> bool:
-        """No."""
-        return False
 
     def fits(self, row: Mapping[str, Any]) -> bool:
         """Whether there are completions with labels."""

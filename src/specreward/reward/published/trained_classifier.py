@@ -31,6 +31,7 @@ from specreward.reward.published.local import LocalReward, check_fits
 from specreward.reward.published.solution_text import encode_pair, encode_solution
 from specreward.reward.published.template import Encoded
 from specreward.reward.solutions import Solution
+from specreward.reward.trained import CARD
 from specreward.spec import parse
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["trained_classifier"]
 
-CARD = "model.json"
 WHAT = "a reward model trained here"
 
 

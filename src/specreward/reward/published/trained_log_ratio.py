@@ -22,6 +22,7 @@ from specreward.reward.aggregate import Aggregate, Last
 from specreward.reward.composed import Composed, Wiring
 from specreward.reward.judges.asking import prompt
 from specreward.reward.judges.implicit_prm import ImplicitPRM
+from specreward.reward.trained import CARD
 from specreward.spec import parse
 from specreward.types import Path, RewardModel, Task
 
@@ -165,7 +166,7 @@ def trained_log_ratio(folder: File, card: Mapping[str, Any], combine: Aggregate)
         delimiter = str(card["delimiter"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{folder / 'model.json'}: expected entries engine, beta, task and delimiter, got "
+            f"{folder / CARD}: expected entries engine, beta, task and delimiter, got "
             f"{error!r}: train the model again"
         ) from error
     lm, reference = _embedded(folder) if engine == "embedded" else _transformers(folder, card)

@@ -33,6 +33,7 @@ from specreward.reward.published.local import LocalReward, Opened
 from specreward.reward.published.solution_text import token_id
 from specreward.reward.published.template import Encoded, Piece, clean_steps, encode
 from specreward.reward.solutions import Graded, Solution
+from specreward.reward.trained import CARD
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -263,7 +264,7 @@ def trained_reflective(
     token = card.get("step_token")
     if not isinstance(token, str) or not token:
         raise InputError(
-            f"{folder / 'model.json'}: expected the text of the step token as step_token, got "
+            f"{folder / CARD}: expected the text of the step token as step_token, got "
             f"{token!r}: train the model again"
         )
     model = folder_at(folder / "backbone", card.get("revision"))

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from specreward.checks import flag, whole
 from specreward.label.labelled import Labelled
+from specreward.reward.aggregate import Geometric
 from specreward.train.examples import Example, Marks
 from specreward.train.objectives.outcomes import by_solution, every_step
 from specreward.train.quality import auc
@@ -71,14 +72,7 @@ class SPR:
     watch: ClassVar[str] = "auc"
     higher: ClassVar[bool] = True
 
-    __cite__: ClassVar[str] = """@article{wang2025metastone,
-  title = {Test-Time Scaling with Reflective Generative Model},
-  author = {Wang, Zixiao and Wang, Yuxin and Wang, Xiaorui and Xing, Mengting and Gao, Jie and
-            Xu, Jianjun and Liu, Guangcan and Jin, Chenhui and Wang, Zhuo and Zhang, Shengzhuo and
-            Xie, Hongtao},
-  journal = {arXiv preprint arXiv:2507.01951},
-  year = {2025}
-}"""
+    __cite__: ClassVar[str] = Geometric.__cite__
 
     def __post_init__(self) -> None:
         flag("spr released", self.released)
