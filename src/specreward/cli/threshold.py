@@ -63,7 +63,11 @@ def threshold(
 ) -> None:
     """Run gsi, rsd or specs with the gate open and set its threshold from what it would read."""
     kind = parse(task, "task")
-    gated = _gated(strategy)
+    gated = parse(strategy, "strategy")
+    if not isinstance(gated, Gated):
+        raise InputError(
+            f"expected gsi(...), rsd(...) or specs(...), got {name_of(gated)}: it has no threshold"
+        )
     calibrate([0.0], accept)  # a share that cannot be is refused before any work
     problems = generated(kind, limit, split, seed)
     chosen = ModelChoice(models=models, policy=policy, reward=reward, judge=None, draft=draft)
@@ -91,16 +95,6 @@ def threshold(
         }
         write(output, as_json(record | _numbers(found, values)))
         notes().print(f"written: {output}", markup=False)
-
-
-def _gated(text: str) -> Gated:
-    gated = parse(text, "strategy")
-    if not isinstance(gated, Gated):
-        raise InputError(
-            f"expected gsi(...), rsd(...) or specs(...), got {name_of(gated)}: no other strategy "
-            "has a threshold that a rate of acceptance settles"
-        )
-    return gated
 
 
 def _numbers(found: Calibration, values: Sequence[float]) -> dict[str, object]:
