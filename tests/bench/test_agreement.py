@@ -56,8 +56,13 @@ def test_cards_are_read(tmp_path):
         (tmp_path / "result.json").write_text(text)
         with pytest.raises(InputError, match="as specreward bench --output writes it"):
             read_cards(tmp_path)
-    with pytest.raises(InputError, match="as specreward bench --output writes it"):
+        with pytest.raises(InputError, match=r"got result\.json that is no such file or is damaged"):
+            read_cards(tmp_path)
+    with pytest.raises(InputError, match=r"as specreward bench --output .* got no such folder$"):
         read_cards(tmp_path / "none")
+    (tmp_path / "result.json").unlink()
+    with pytest.raises(InputError, match="got a folder without either$"):
+        read_cards(tmp_path)
 
 
 def test_what_a_search_gains_is_a_card_too(tmp_path):

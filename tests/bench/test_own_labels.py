@@ -123,6 +123,8 @@ def test_bad_rows_are_refused(tmp_path):
     file.write_text(json.dumps({"question": "q", "steps": ["a"], "labels": [2]}) + "\n")
     with pytest.raises(InputError, match=r"labels\.jsonl:1: label_kind: expected str"):
         OwnLabels().items(file)
+    with pytest.raises(InputError, match="specreward convert writes the good ones"):
+        OwnLabels().items(file)
     with pytest.raises(InputError, match="task: expected an object"):
         OwnLabels(Game24)
 

@@ -174,6 +174,14 @@ def test_items_left_out_are_reported(call, labels):
     assert "2 of 3 items are left out; the first, 4 9 10 13: the budget ended" in done.stderr
 
 
+def test_a_model_of_one_task_is_told_to_name_it(call, labels):
+    done = call("bench", "own_labels", labels, *REWARD, "--resamples", 20)
+    assert done.exit_code == 2
+    assert "name it, such as own_labels(game24())" in done.stderr
+    done = call(*OWN, labels, *REWARD, "--budget", "calls=1", "--resamples", 20)
+    assert "such as own_labels" not in done.stderr
+
+
 def test_runs_are_compared(call, labels, tmp_path):
     folders = []
     for place, text in enumerate(("own_labels(game24())", "own_labels(game24(), threshold=0.3)")):
@@ -234,7 +242,8 @@ def test_ctrl_c_says_how_to_go_on(call, labels, tmp_path, monkeypatch):
             ["processbench", "--scores", "none.jsonl"],
             "expected a file of scores, got no none.jsonl",
         ),
-        (["--compare", "none"], "as specreward bench --output writes it"),
+        (["--compare", "none"], "got no such folder"),
+        (["foo"], "unknown benchmark 'foo'"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(call, words, message, monkeypatch):

@@ -63,6 +63,17 @@ def test_what_the_target_cannot_hold_is_kept_too(call, tmp_path):
     assert json.loads(refused)["line"] == 2
 
 
+def test_what_the_target_refuses_of_own_records_names_the_file(call, tmp_path):
+    source = tmp_path / "in.jsonl"
+    row = {"id": "x", "question": "q", "steps": ["a"], "labels": [1], "label_kind": "step"}
+    source.write_text(json.dumps(row))
+    done = call("convert", source, tmp_path / "out.jsonl", "--to", "processbench_format()")
+    assert done.exit_code == 2
+    assert f"set aside {source}: problem 'x': processbench_format holds" in done.stderr
+    (refused,) = (tmp_path / "out.rejected.jsonl").read_text().splitlines()
+    assert json.loads(refused)["file"] == str(source)
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

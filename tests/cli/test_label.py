@@ -288,6 +288,12 @@ def test_what_it_refuses_before_any_work(call, tmp_path, toy_plugin, more, words
     assert toy_plugin.FUSE["calls"] == 0
 
 
+def test_a_folder_that_holds_no_run(call, tmp_path):
+    done = call(*words(tmp_path / "out", tmp_path))
+    assert done.exit_code == 2
+    assert f"got {tmp_path}: the folder holds no run" in done.stderr
+
+
 def test_problems_of_a_file(call, tmp_path):
     file = tmp_path / "problems.txt"
     file.write_text("one\ntwo\nthree\n")

@@ -103,6 +103,41 @@ def test_the_same_command_goes_on_and_another_one_is_refused(call, labels, tmp_p
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+def test_an_interrupt_before_the_first_checkpoint_claims_none(
+    call, labels, tmp_path, monkeypatch
+):
+    def plug(self):
+        raise KeyboardInterrupt
+
+    words = ("train", labels, "--task", "game24", *SMALL, "-o", tmp_path / "m")
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting._Fitting, "look", plug)
+        stopped = call(*words)
+    assert stopped.exit_code == 130
+    assert "interrupted, nothing saved yet; begin again: specreward" in stopped.stderr
+    assert "state saved" not in stopped.stderr
+    assert call(*words, "--rate", 1e-5).exit_code == 0  # the folder is free for another command
+
+
+def test_it_says_that_it_is_the_held_out_part_that_will_not_do(call, labels, tmp_path):
+    lone = tmp_path / "lone.jsonl"
+    lone.write_text(dump_labelled(next(one for one in rows(40, 48) if small(one))) + "\n")
+    words = ("train", labels, "--task", "game24", *SMALL, "-o", tmp_path / "m")
+    done = call(*words, "--held-out-file", lone)
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.split())
+    assert "error: held-out part (1 solutions of 1 problems): srm_plus: expected" in said
+    assert "(--held-out), or give a file (--held-out-file)" in said
+    done = call("train", lone, *words[2:], "--held-out-file", labels)
+    assert done.exit_code == 2
+    assert "held-out part" not in done.stderr
+    good = [one for one in rows(40, 60) if small(one)]
+    half = [one for at, one in enumerate(good) if one.problem not in [x.problem for x in good[:at]]]
+    lone.write_text("".join(f"{dump_labelled(one)}\n" for one in half))  # no pair at all
+    done = call("train", lone, *words[2:], "--held-out-file", tmp_path / "lone.jsonl")
+    assert done.exit_code == 2
+
+
 def test_every_option_arrives(call, labels, tmp_path):
     held_out = tmp_path / "held_out.jsonl"
     held_out.write_text("".join(f"{dump_labelled(one)}\n" for one in rows(40, 48) if small(one)))
@@ -139,6 +174,8 @@ def test_every_option_arrives(call, labels, tmp_path):
         (("--task", "qa"), "words=(...) for the task 'qa'"),
         (("--task", "game24", "--precision", "int4"), "precision: expected"),
         (("--task", "game24", "--combine", "worst()"), "unknown aggregate"),
+        (("--task", "game24", "--held-out", 1), "train on, got none: label more problems"),
+        (("--network", "small_decoder(game24(), start=trained('no'))"), "got 'no': No such file"),
     ],
 )
 def test_what_it_refuses(call, labels, tmp_path, words, said):

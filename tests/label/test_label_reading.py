@@ -171,7 +171,7 @@ def test_kinds_are_not_mixed(tmp_path):
         ("[]", "expected records, got none"),
         ("nothing", "in:1: expected a JSON object"),
         ('{"text": 1}', "in:1: expected a record of one of the formats math_shepherd_format, "),
-        (gzip.compress(GOOD[0].encode())[:-9], "EOFError"),
+        (gzip.compress(GOOD[0].encode())[:-9], "cannot be read: Compressed file ended before"),
         (b"\x1f\x8b" + b"x" * 40, "expected a file of JSON lines or a JSON list"),
     ],
 )
@@ -182,8 +182,10 @@ def test_what_is_no_such_file(tmp_path, text, why):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(InputError, match="FileNotFoundError"):
+    with pytest.raises(InputError, match=r"none\.jsonl: expected a file of .*, got no such file$"):
         format_of(tmp_path / "none.jsonl")
+    with pytest.raises(InputError, match="got a folder: name a file in it$"):
+        format_of(tmp_path)
     file = written(tmp_path / "in.jsonl", '{"a": 1}')
     with pytest.raises(InputError, match="expected labelled solutions, got none; the first bad"):
         list(read_labelled(file, ProcessBenchFormat(), lambda bad: None))
@@ -196,6 +198,24 @@ def test_the_format_is_told_from_the_first_record(tmp_path):
     both = trl | {"problem": "q", "steps": ["a"], "label": -1}
     with pytest.raises(InputError, match="got one of processbench_format and stepwise_format"):
         format_of(written(tmp_path / "in.jsonl", json.dumps(both)))
+
+
+def test_stray_objects_are_passed_over_and_set_aside(tmp_path):
+    file = written(tmp_path / "in.jsonl", '{"foo": 1}\n' + GOOD[0])
+    refused = []
+    assert [one.problem.id for one in read_labelled(file, None, refused.append)] == ["one"]
+    assert [bad.line for bad in refused] == [1]
+    with pytest.raises(InputError, match=r"in\.jsonl:1: expected a record of one of the formats"):
+        format_of(written(tmp_path / "in.jsonl", '{"foo": 1}\n' * 100 + GOOD[0]))
+
+
+@pytest.mark.parametrize("layout", [None, OwnFormat()])
+def test_steps_without_labels_are_to_be_labelled_first(tmp_path, layout):
+    row = json.loads(GOOD[0])
+    del row["labels"]
+    file = written(tmp_path / "in.jsonl", json.dumps(row))
+    with pytest.raises(InputError, match=r"in\.jsonl:1: expected labels .*: specreward label$"):
+        list(read_labelled(file, layout))
 
 
 def test_a_record_without_end_is_refused_before_memory_is_full(tmp_path, monkeypatch):

@@ -63,6 +63,12 @@ def test_unknown_names_give_the_nearest():
         read_reward("qwen_pm")
     with pytest.raises(UnknownName, match=r"name their family, such as .*'me/mine@v1'"):
         read_reward("me/mine@v1")
+    for text in ("runs/srm-pls", "nofolder", "nofolder/"):
+        with pytest.raises(UnknownName, match=f"there is no folder '{text}' either"):
+            read_reward(text)
+    with pytest.raises(UnknownName) as caught:
+        read_reward("runs/srm-pls")
+    assert len(str(caught.value)) < 300
     with pytest.raises(UnknownName, match="published reward model 'nothing'"):
         published("nothing")
     with pytest.raises(UnknownName) as caught:

@@ -154,6 +154,14 @@ def test_weights_that_were_changed_are_refused(folder):
         score(Trained(str(folder)))
 
 
+@pytest.mark.parametrize("graph", [b"", b"no graph"])
+def test_a_damaged_graph_is_one_line(folder, graph):
+    (folder / "read.onnx").write_bytes(graph)
+    with pytest.raises(InputError, match=r"read\.onnx is damaged.*train it again") as caught:
+        score(Trained(str(folder)))
+    assert "\n" not in str(caught.value)
+
+
 def test_the_home_folder_can_be_written_short(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder.parent))
     assert score(Trained(str(Path("~") / "model"))) == raw()[1]

@@ -16,7 +16,7 @@ from specreward.label.labelled import load_labelled  # noqa: E402
 from specreward.testing import RunningSum  # noqa: E402
 from specreward.train.fitting import Settings, _Fitting, fit  # noqa: E402
 from specreward.train.networks import SmallDecoder  # noqa: E402
-from specreward.train.objectives import ORM, PRM, SRM, SRMPlus  # noqa: E402
+from specreward.train.objectives import ORM, PRM, SPR, SRM, SRMPlus  # noqa: E402
 
 from .labels import solution  # noqa: E402
 
@@ -121,6 +121,16 @@ def test_the_best_weights_are_kept_and_patience_ends_it(tmp_path):
     assert (tmp_path / "weights.data").read_bytes() == kept
     more = replace(settings, patience=5)
     assert fitted(tmp_path, more, train=TRAIN[:12], objective=SRM()).steps >= done.steps + 20
+
+
+def test_spr_is_judged_from_the_end_of_its_warm_up_on(tmp_path, monkeypatch):
+    seen = iter([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.6, 0.3])
+    monkeypatch.setattr(
+        SPR, "measure", lambda self, outputs, marks: {"auc": next(seen), "collapsed": 0.0}
+    )
+    settings = replace(SETTINGS, steps=14, every=2, patience=2)
+    done = fitted(tmp_path, settings, SPR(warmup=8))
+    assert (done.steps, done.best_step, done.stopped) == (14, 12, False)
 
 
 def test_each_epoch_has_every_example_once_in_an_order_of_its_own():
@@ -307,3 +317,8 @@ class _Paired:
 def test_settings_out_of_range(name):
     with pytest.raises(InputError, match=name):
         Settings(**{name: 0})
+
+
+def test_another_precision_is_refused_at_once():
+    with pytest.raises(InputError, match="precision: expected float32 or bfloat16, got 'int4'"):
+        Settings(precision="int4")

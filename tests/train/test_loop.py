@@ -139,9 +139,8 @@ def watched(out, values, until=None, higher=False, **more):
         accelerator=accelerated(cpu=True),
         every=1,
         report=lambda step: {"seen": values[step]},
-        watch=Watch(name="seen", higher=higher, patience=2),
         on_step=on_step,
-        **more,
+        **({"watch": Watch(name="seen", higher=higher, patience=2)} | more),
     )
     with contextlib.suppress(KeyboardInterrupt):
         return whole.run(Decoder(SHAPE), out)
@@ -156,6 +155,22 @@ def test_patience_is_counted_from_the_best_look_on_also_over_a_stop(tmp_path):
     assert (state.step, state.best_step, state.stopped) == (6, 4, True)
     state = watched(tmp_path / "up", [-value for value in values], higher=True)
     assert (state.step, state.best, state.best_step) == (6, -3.0, 4)
+
+
+def test_looks_before_those_that_count_are_no_best_and_cost_no_patience(tmp_path):
+    values = [1.0, 2.0, 3.0, 4.0, 9.0, 8.0, 8.5, 8.5, 7.0]
+    begin = {"watch": Watch(name="seen", higher=False, patience=2, begin=4)}
+    state = watched(tmp_path / "whole", values, **begin)
+    assert (state.step, state.best, state.best_step, state.stopped) == (7, 8.0, 5, True)
+    assert watched(tmp_path / "parts", values, until=4, **begin) is None  # after the look at 3
+    best = (tmp_path / "parts/best.safetensors").read_bytes()
+    state = watched(tmp_path / "parts", values, **begin)
+    assert (state.step, state.best_step) == (7, 5)
+    assert (tmp_path / "parts/best.safetensors").read_bytes() != best
+    whole = (tmp_path / "whole/best.safetensors").read_bytes()
+    assert (tmp_path / "parts/best.safetensors").read_bytes() == whole
+    state = watched(tmp_path / "short", values[:4], **begin)  # none counted: the last weights
+    assert (state.step, state.best, state.best_step, state.stopped) == (3, None, 3, False)
 
 
 def test_what_has_gone_wrong_for_good_is_said_again(tmp_path):

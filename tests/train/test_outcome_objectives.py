@@ -194,7 +194,7 @@ def test_birm_by_hand():
     found = BiRM(beta=0.0).measure(outputs, where)
     assert found["auc"] == found["value_auc"] == 0.0
     assert found["process_auc"] == 0.0
-    with pytest.raises(InputError, match="two outputs"):
+    with pytest.raises(InputError, match=r"two outputs.*causal\('folder', outputs=2\)"):
         BiRM().loss(outputs[:, :1], where, 0)
 
 

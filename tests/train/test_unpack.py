@@ -61,6 +61,9 @@ def test_folders_that_are_none(tmp_path):
     (folder / "read.onnx").write_bytes(b"no graph")
     with pytest.raises(InputError, match=r"expected a graph in .*read\.onnx.*export the folder"):
         unpack(folder)
+    (folder / "read.onnx").write_bytes(b"")  # a graph without weights
+    with pytest.raises(InputError, match=r"copy/read\.onnx is damaged.*export the folder again"):
+        unpack(folder)
     (folder / "weights.data").write_bytes(b"")
     with pytest.raises(InputError, match="damaged or edited"):
         unpack(folder)

@@ -70,6 +70,13 @@ def read_cards(folder: Path) -> list[Card]:
         InputError: There is none that can be read, or a comparison had no ``--reward``.
     """
     files = [folder / name for name in (RESULT, SUMMARY) if (folder / name).is_file()]
+    expected = (
+        f"expected {folder} with {RESULT} as specreward bench --output writes it, or {SUMMARY} of "
+        "specreward compare"
+    )
+    if not files:
+        got = "a folder without either" if folder.is_dir() else "no such folder"
+        raise InputError(f"{expected}, got {got}")
     try:
         row: Mapping[str, Any] = json.loads(files[0].read_text("utf-8"))
         return _measured(row) if files[0].name == RESULT else _searched(folder, row)
@@ -77,8 +84,7 @@ def read_cards(folder: Path) -> list[Card]:
         raise
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(
-            f"expected {folder} with {RESULT} as specreward bench --output writes it, or "
-            f"{SUMMARY} of specreward compare, got {error!r}"
+            f"{expected}, got {files[0].name} that is no such file or is damaged: run it again"
         ) from error
 
 

@@ -123,7 +123,10 @@ def _labelled(row: Row) -> Labelled:
     try:
         return load_labelled(row.fields)
     except InputError as error:
-        raise InputError(f"{row.where}: {error}") from None
+        raise InputError(
+            f"{row.where}: {error}; a benchmark takes no bad record: specreward convert writes the "
+            "good ones to another file and sets the bad ones aside"
+        ) from None
 
 
 def _item(own: Sequence[Labelled]) -> Item:

@@ -38,6 +38,7 @@ from specreward.reward.composed import Scorer, names_of
 from specreward.spec import name_of, parse
 from specreward.stats import Interval
 from specreward.store import Store
+from specreward.tasks.qa import QA
 from specreward.types import Result, Usage
 
 __all__ = ["bench"]
@@ -89,13 +90,14 @@ def bench(
     if benchmark is None:
         _list(data)
         return
+    chosen = cast(Benchmark, parse(benchmark, "benchmark"))
     if (reward is None) == (scores is None):
         raise InputError(
             "expected --reward with a reward model or --scores with recorded ones, got "
             f"{'neither' if reward is None else 'both'}"
         )
     work = Work(
-        benchmark=cast(Benchmark, parse(benchmark, "benchmark")),
+        benchmark=chosen,
         files=files,
         scores=scores,
         data=data,
@@ -228,8 +230,12 @@ class Work:
 
     def _hint(self, reward: Scorer) -> str:
         """For a model that reads the problems of one task, and no free text."""
-        if isinstance(reward, ValueModel) and not isinstance(self.benchmark, OnTask):
-            return "; a model of one task is measured on labels of that task: own_labels(TASK)"
+        free = not isinstance(self.benchmark, OnTask) or isinstance(self.benchmark.task, QA)
+        if isinstance(reward, ValueModel) and free:
+            return (
+                "; a model of one task is measured on labels of that task: name it, such as "
+                "own_labels(game24())"
+            )
         return ""
 
     def _report(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -54,6 +54,8 @@ def convert(
     with set_aside(aside) as keep:
 
         def take(bad: Rejected) -> None:
+            if not bad.line:  # refused by the target: its line is not known any more
+                bad = replace(bad, file=str(source))
             counts.refuse(bad)
             if counts.refused <= SHOWN:
                 warn(f"set aside {bad}")

@@ -132,6 +132,10 @@ def run_file(run: Path) -> Path:
         InputError: There is none.
     """
     file = run / RUN if run.is_dir() else run
+    if run.is_dir() and not file.is_file():
+        raise InputError(
+            f"expected a folder with {RUN} or a run file, got {run}: the folder holds no run"
+        )
     if not file.is_file():
         raise InputError(f"expected a folder with {RUN} or a run file, got {run}: nothing is there")
     return file

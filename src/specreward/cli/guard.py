@@ -56,7 +56,14 @@ def command() -> str:
 
 
 def interrupted(saved: Path) -> typer.Exit:
-    """Say where the state is and how to go on; to be raised in place of the interrupt."""
+    """Say where the state is and how to go on; to be raised in place of the interrupt.
+
+    Args:
+        saved: File of the state, which may not be there yet.
+    """
+    if not saved.exists():
+        notes().print(f"interrupted, nothing saved yet; begin again: {command()}", markup=False)
+        return typer.Exit(INTERRUPTED)
     notes().print(f"interrupted, state saved in {saved}; go on: {command()}", markup=False)
     return typer.Exit(INTERRUPTED)
 

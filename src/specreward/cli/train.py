@@ -21,7 +21,9 @@ from specreward.embedded import EmbeddedSRM, embedded_tasks
 from specreward.errors import InputError, MissingExtra
 from specreward.label.labelled import Labelled
 from specreward.report.chart import short
+from specreward.reward.trained import Trained
 from specreward.spec import name_of, parse
+from specreward.train.checks import check_held_out
 from specreward.train.networks import SmallDecoder
 from specreward.train.splitting import split_by_problem
 
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
+CHECKPOINT = "checkpoint.safetensors"
 REJECTED = "labels.rejected.jsonl"
+REMEDY = "label more problems, hold out another share (--held-out), or give a file (--held-out-file)"
 
 
 LabelFiles = Annotated[list[Path], typer.Argument(help="Files of labelled solutions, any format.")]
@@ -123,7 +127,10 @@ def _network(network: str | None, task: str | None) -> NetworkSettings:
             f'"small_decoder(game24())", got {"neither" if network is None else "both"}'
         )
     if network is not None:
-        return cast("NetworkSettings", parse(network, "network"))
+        found = parse(network, "network")
+        if isinstance(found, SmallDecoder) and isinstance(found.start, Trained):
+            assert found.start.kind  # its folder is read before the labels are
+        return cast("NetworkSettings", found)
     kind = parse(str(task), "task")
     start = EmbeddedSRM(kind.name) if kind.name in embedded_tasks() else None
     return SmallDecoder(kind, start=start)
@@ -163,13 +170,14 @@ class _Job:
         bind(output, self.as_json())
         try:
             self._train(output, fit, settings)
-        except InputError:
+        except (InputError, typer.Exit):
             if not begun and not list((output / "checkpoint").glob("*.safetensors")):
                 (output / COMMAND).unlink()  # nothing was done: another command may have the folder
             raise
 
     def _train(self, output: Path, fit: Callable[..., Fitted], settings: Settings) -> None:
         train, held_out = self._data(output)
+        check_held_out(self.objective, train, held_out, REMEDY)
         files = ", ".join([str(file) for file in self.labels])
         try:
             with progress(TextColumn("{task.fields[said]}", style="green")) as bars:
@@ -188,7 +196,7 @@ class _Job:
                     ),
                 )
         except KeyboardInterrupt:
-            raise interrupted(output / "checkpoint") from None
+            raise interrupted(output / "checkpoint" / CHECKPOINT) from None
         _report(done, self.objective)
 
     def _data(self, output: Path) -> tuple[list[Labelled], list[Labelled]]:

@@ -291,4 +291,8 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises classes of its own without a common root
-        raise InputError(f"ONNX Runtime cannot load {str(path)!r}: {str(error)[:200]}") from error
+        said = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path} is damaged, ONNX Runtime cannot load it ({said}): export the folder again, "
+            "or train it again"
+        ) from error

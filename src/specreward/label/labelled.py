@@ -23,7 +23,7 @@ from specreward.checks import is_number
 from specreward.errors import InputError
 from specreward.types import Path, Problem, Step
 
-__all__ = ["LabelKind", "Labelled", "dump_labelled", "load_labelled"]
+__all__ = ["LabelKind", "Labelled", "check_labels", "dump_labelled", "load_labelled"]
 
 LabelKind = Literal["step", "prefix", "value"]
 
@@ -116,6 +116,19 @@ def dump_labelled(one: Labelled) -> str:
         ) from error
 
 
+def check_labels(row: Mapping[str, Any]) -> None:
+    """Refuse a record of steps that nobody labelled.
+
+    Raises:
+        InputError: There are no labels.
+    """
+    if row.get("labels") is None:
+        raise InputError(
+            f"expected labels of the steps, got a record with the fields {', '.join(row)[:200]} "
+            "and no labels: label them first: specreward label"
+        )
+
+
 def load_labelled(row: Mapping[str, Any]) -> Labelled:
     """The solution of a row as ``dump_labelled`` writes it.
 
@@ -123,6 +136,8 @@ def load_labelled(row: Mapping[str, Any]) -> Labelled:
         InputError: A field is missing or of another type, or as for ``Labelled``.
     """
     for name, kinds in (("question", str), ("steps", list), ("labels", list), ("label_kind", str)):
+        if name == "labels":
+            check_labels(row)
         if not isinstance(row.get(name), kinds):
             raise InputError(f"{name}: expected {kinds.__name__}, got {str(row.get(name))[:80]!r}")
     for name in ("meta", "source"):

@@ -21,7 +21,7 @@ from typing import IO, Any, cast
 
 from specreward.errors import InputError
 from specreward.label.formats import Format
-from specreward.label.labelled import Labelled
+from specreward.label.labelled import Labelled, check_labels
 from specreward.registry import registered
 from specreward.spec import parse
 
@@ -37,6 +37,9 @@ __all__ = [
 
 LONGEST = 1 << 26
 """Most bytes of one record: 64 MiB."""
+
+_LOOKS = 100
+"""Objects of an unknown format that are passed over in search of one that is known."""
 
 _WINDOW = 1 << 18
 _SIGNS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
@@ -65,7 +68,7 @@ class Rejected:
 
     Args:
         file: Its file, as named.
-        line: Where it begins, from 1.
+        line: Where it begins, from 1; 0 where that is not known.
         reason: What was expected and what came.
         raw: Its text.
     """
@@ -76,8 +79,9 @@ class Rejected:
     raw: str
 
     def __str__(self) -> str:
-        """``file:line: expected ..., got ...``."""
-        return f"{self.file}:{self.line}: {self.reason}"
+        """``file:line: expected ..., got ...``; without a line that is not known."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.reason}"
 
 
 def read_labelled(
@@ -126,22 +130,35 @@ def read_labelled(
 
 
 def format_of(file: str | Path) -> Format:
-    """The format that the first JSON object of a file looks like.
+    """The format of the first record that looks like one; stray objects are passed over.
 
     Raises:
-        InputError: There is no such file or no object in it, or ``guess`` knows none.
+        InputError: There is no such file or no object in it, ``guess`` knows none of the first
+            hundred, or one looks like several formats.
     """
     first: Record | None = None
+    unknown: list[Record] = []
     for record in read_records(file):
         first = record if first is None else first
-        if record.row is not None:
-            try:
-                return guess(record.row)
-            except InputError as error:
-                raise InputError(f"{file}:{record.line}: {error}") from error
+        if record.row is None:
+            continue
+        if _fitting(record.row):
+            return _guessed(file, record.line, record.row)
+        unknown.append(record)
+        if len(unknown) == _LOOKS:
+            break
     if first is None:
         raise InputError(f"{file}: expected records, got none")
+    if unknown and unknown[0].row is not None:
+        return _guessed(file, unknown[0].line, unknown[0].row)
     raise InputError(f"{file}:{first.line}: {first.reason}")
+
+
+def _guessed(file: str | Path, line: int, row: dict[str, Any]) -> Format:
+    try:
+        return guess(row)
+    except InputError as error:
+        raise InputError(f"{file}:{line}: {error}") from error
 
 
 def guess(row: dict[str, Any]) -> Format:
@@ -150,16 +167,22 @@ def guess(row: dict[str, Any]) -> Format:
     Raises:
         InputError: It looks like none of them, or like several.
     """
-    names = registered("format")
-    formats = {name: cast(Format, parse(name, "format")) for name in names}
-    fitting = [name for name, format in formats.items() if format.fits(row)]
+    fitting = _fitting(row)
     if len(fitting) == 1:
-        return formats[fitting[0]]
+        return next(iter(fitting.values()))
+    if not fitting and {"question", "steps", "label_kind"} <= row.keys():
+        check_labels(row)
     raise InputError(
-        f"expected a record of one of the formats {', '.join(names)}, got one of "
+        f"expected a record of one of the formats {', '.join(registered('format'))}, got one of "
         f"{' and '.join(fitting) or 'none'}, with the fields {', '.join(row)[:200] or '(none)'}: "
         "name its format"
     )
+
+
+def _fitting(row: dict[str, Any]) -> dict[str, Format]:
+    """The formats that a record looks like, by name."""
+    formats = {name: cast(Format, parse(name, "format")) for name in registered("format")}
+    return {name: format for name, format in formats.items() if format.fits(row)}
 
 
 def read_records(file: str | Path) -> Iterator[Record]:
@@ -185,9 +208,18 @@ def read_records(file: str | Path) -> Iterator[Record]:
             yield from _lines(stream, file)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(
-            f"{file}: expected a file of JSON lines or a JSON list, got {type(error).__name__}: "
-            f"{error}"
+            f"{file}: expected a file of JSON lines or a JSON list, got {_trouble(error)}"
         ) from error
+
+
+def _trouble(error: Exception) -> str:
+    """Why a file cannot be read, in words."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, IsADirectoryError):
+        return "a folder: name a file in it"
+    why = error.strerror if isinstance(error, OSError) else None
+    return f"what cannot be read: {why or error}"
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import cast, final
 
-from specreward.errors import InputError, nearest
+from specreward.errors import InputError, UnknownName, nearest
 from specreward.registry import registered
 from specreward.reward.composed import Scorer
 from specreward.reward.trained import CARD
@@ -238,12 +238,17 @@ def load(name: str) -> Scorer:
         return cast(Scorer, parse(row.text(revision), "rewardmodel"))
     if name and _is_folder(name):
         return cast(Scorer, parse(f"{_family(Path(name).expanduser())}({name!r})", "rewardmodel"))
+    missing = f"there is no folder {name[:200]!r} either" if name else "name one, or a folder"
     if "/" not in source:
-        raise nearest(source, [*_alike(source), *registered("rewardmodel")], "reward model")
-    error = nearest(source, _alike(source) or PUBLISHED, "published reward model")
-    raise type(error)(
-        f"{error}; weights that are not in the table (specreward models): name their family, such "
-        f"as \"sequence_classifier('{name}')\""
+        error = nearest(source, [*_alike(source), *registered("rewardmodel")], "reward model")
+        raise UnknownName(f"{error}; {missing}")
+    alike = _alike(source)
+    error = UnknownName(f"unknown published reward model {source[:200]!r}")
+    if alike:
+        error = nearest(source, alike, "published reward model")
+    raise UnknownName(
+        f"{error}; {missing}; weights that are not in the table (specreward models): name their "
+        f"family, such as \"sequence_classifier('{name}')\""
     )
 
 

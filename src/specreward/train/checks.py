@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from specreward.errors import InputError
 from specreward.label.labelled import Labelled
-from specreward.train.examples import Example
+from specreward.train.examples import Example, Objective
 from specreward.train.splitting import question_of
 
-__all__ = ["check_data", "check_examples"]
+__all__ = ["check_data", "check_examples", "check_held_out"]
 
 
 def check_data(train: Sequence[Labelled], held_out: Sequence[Labelled]) -> None:
@@ -23,7 +23,10 @@ def check_data(train: Sequence[Labelled], held_out: Sequence[Labelled]) -> None:
         InputError: One of the two is empty, they mix kinds of labels, or share a problem.
     """
     if not train:
-        raise InputError("expected labelled solutions to train on, got none")
+        raise InputError(
+            "expected labelled solutions to train on, got none: label more problems, or hold out a "
+            "smaller share"
+        )
     if not held_out:
         raise InputError(
             "expected held-out solutions to measure on, got none: label more problems, hold out a "
@@ -62,3 +65,31 @@ def check_examples(train: Sequence[Example], held_out: Sequence[Example], batch:
         )
     if not held_out:
         raise InputError("expected held-out examples, got none: hold out more problems")
+
+
+def check_held_out(
+    objective: Objective, train: Sequence[Labelled], held_out: Sequence[Labelled], remedy: str
+) -> None:
+    """Refuse held-out data that cannot serve an objective, and say that it is they which cannot.
+
+    Args:
+        objective: What is measured.
+        train: To learn from.
+        held_out: To measure on.
+        remedy: What to do where only the held-out part is at fault.
+
+    Raises:
+        InputError: As ``check_data``; or one of the two parts makes no examples.
+    """
+    check_data(train, held_out)
+    try:
+        found = objective.examples(held_out)
+        if not found:
+            raise InputError("expected examples, got none")
+    except InputError as error:
+        objective.examples(train)  # what all of the data lack is said of all
+        problems = len({question_of(one) for one in held_out})
+        raise InputError(
+            f"held-out part ({len(held_out)} solutions of {problems} problems): {error}; or, as the "
+            f"rest of the data will do: {remedy}"
+        ) from error

@@ -148,6 +148,16 @@ class Guarded(Protocol):
         ...
 
 
+@runtime_checkable
+class Delayed(Protocol):
+    """An objective whose held-out numbers do not tell the best weights from the first step on."""
+
+    @property
+    def counts_from(self) -> int:
+        """Step of the first look that counts for the best weights and for patience."""
+        ...
+
+
 def marks_at(rows: Sequence[tuple[int, int, int, Labelled]]) -> Marks:
     """Marks at (number of the example, number of the solution, step, solution), in this order."""
     import torch

@@ -35,8 +35,8 @@ from specreward.spec import name_of, parse
 from specreward.train.card import HELD_OUT, Run, held_out_of, write_run
 from specreward.train.checkpoint import State
 from specreward.train.checks import check_data, check_examples
-from specreward.train.examples import Batch, Example, Guarded, Marks, Network, Objective
-from specreward.train.loop import Loop, NotFinite, Schedule, accelerated
+from specreward.train.examples import Batch, Delayed, Example, Guarded, Marks, Network, Objective
+from specreward.train.loop import Loop, NotFinite, Schedule, accelerated, check_precision
 from specreward.train.monitor import Moment, Watch
 
 __all__ = ["Fitted", "NetworkSettings", "Settings", "fit", "measured"]
@@ -89,6 +89,7 @@ class Settings:
         whole("accumulate", self.accumulate, 1)
         whole("every", self.every, 1)
         whole("patience", self.patience, 0)
+        check_precision(self.precision)
         assert self.schedule  # checks the rest
 
     @property
@@ -162,8 +163,7 @@ def fit(
         held_out: Others, of other problems.
         settings: How long and how fast.
         out: Folder; made if it is not there.
-        combine: Text of the aggregate of step scores; by default what the network says, else
-            ``minimum()`` for labels of single steps and ``last()`` for others.
+        combine: Text of the aggregate of step scores; None is the network's own or by the labels.
         about: What the card is to say besides: files, the command.
         on_step: Called after each step.
 
@@ -237,6 +237,7 @@ class _Fitting:
                 name=HELD_OUT + objective.watch,
                 higher=objective.higher,
                 patience=settings.patience,
+                begin=objective.counts_from if isinstance(objective, Delayed) else 0,
             ),
             seed=settings.seed,
             about=fingerprint,

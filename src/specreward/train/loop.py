@@ -39,12 +39,16 @@ __all__ = [
     "Schedule",
     "accelerated",
     "binary_loss",
+    "check_precision",
     "save_whole",
     "token_loss",
     "train",
 ]
 
 B = TypeVar("B")
+
+PRECISIONS = {"float32": "no", "bfloat16": "bf16"}
+"""Names of a precision, here and in Accelerate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +100,12 @@ class NotFinite(FloatingPointError):
         return str(self.args[0])
 
 
+def check_precision(precision: str) -> None:
+    """Refuse a precision that there is not."""
+    if precision not in PRECISIONS:
+        raise InputError(f"precision: expected {' or '.join(PRECISIONS)}, got {precision!r}")
+
+
 def accelerated(precision: str = "float32", *, cpu: bool = False) -> Accelerator:
     """Device and precision of a run.
 
@@ -106,11 +116,9 @@ def accelerated(precision: str = "float32", *, cpu: bool = False) -> Accelerator
     Raises:
         InputError: Another precision, or several processes.
     """
-    names = {"float32": "no", "bfloat16": "bf16"}
-    if precision not in names:
-        raise InputError(f"precision: expected {' or '.join(names)}, got {precision!r}")
+    check_precision(precision)
     AcceleratorState._reset_state(reset_partial_state=True)  # that of the run before, if any
-    found = Accelerator(cpu=cpu, mixed_precision=names[precision])
+    found = Accelerator(cpu=cpu, mixed_precision=PRECISIONS[precision])
     if found.num_processes != 1:
         raise InputError(
             f"expected one process, got {found.num_processes}: start it without a launcher"
@@ -361,7 +369,10 @@ class _Run:
     def _judge(self, watch: Watch, row: Mapping[str, float | None], plain: nn.Module) -> None:
         """Keep the weights if they are the best; end the run if none were for too long."""
         state, value = self.state, watch.read(row)
-        if watch.better(value, state.best):
+        if state.step < watch.begin:  # what counts comes later: the best there is until then
+            state.best_step = state.step
+            save_whole(plain.state_dict(), self.out / "best.safetensors")
+        elif watch.better(value, state.best):
             state.best, state.best_step, state.since = value, state.step, 0
             save_whole(plain.state_dict(), self.out / "best.safetensors")
         else:

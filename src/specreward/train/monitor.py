@@ -22,15 +22,19 @@ class Watch:
         name: Of the number.
         higher: Whether a larger one is better.
         patience: Looks without a better one after which the run ends; 0 goes on to the end.
+        begin: Step of the first look that counts. Of those before, the last one's weights are
+            kept until then, and none uses up patience.
     """
 
     name: str
     higher: bool
     patience: int = 0
+    begin: int = 0
 
     def __post_init__(self) -> None:
         flag("higher", self.higher)
         whole("patience", self.patience, 0)
+        whole("begin", self.begin, 0)
 
     def read(self, numbers: Mapping[str, float | None]) -> float:
         """The number among those of a look.

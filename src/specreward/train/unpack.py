@@ -49,7 +49,16 @@ def unpack(folder: Path) -> Unpacked:
         InputError: No model folder, or a damaged one.
     """
     config = Config.read(folder)
-    arrays = _arrays(folder)
+    try:
+        return _unpacked(config, _arrays(folder))
+    except (KeyError, ValueError, IndexError, ArithmeticError) as error:
+        raise InputError(
+            f"{folder / 'read.onnx'} is damaged, its weights are not those of a decoder "
+            f"({error}): export the folder again, or train it again"
+        ) from error
+
+
+def _unpacked(config: Config, arrays: Mapping[str, NDArray[np.float32]]) -> Unpacked:
     weights = {"embed_tokens.weight": arrays["embed"], "norm.weight": arrays["norm"]}
     head = np.ascontiguousarray(arrays["head"].T)
     if not np.array_equal(head, arrays["embed"]):
@@ -76,13 +85,17 @@ def _arrays(folder: Path) -> dict[str, NDArray[np.float32]]:
     except Exception as error:  # protobuf raises classes of its own without a common root
         raise InputError(
             f"expected a graph in {str(folder / 'read.onnx')!r}, got none that can be read "
-            f"({str(error)[:200]}): export the folder again"
+            f"({_line(error)}): it is damaged; export the folder again, or train it again"
         ) from error
     return {
         tensor.name.removesuffix(".stored"): onnx.numpy_helper.to_array(tensor).astype(np.float32)
         for tensor in graph.initializer
         if tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
     }
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _without_room(matrix: NDArray[np.float32], config: Config) -> NDArray[np.float32]:

@@ -87,7 +87,13 @@ def _started(settings: SmallDecoder, folder: Folder) -> SmallDecoderModule:
     decoder = Decoder(shape)
     weights = {name: torch.tensor(array) for name, array in found.weights.items()}
     weights["head.weight"] = weights["head.weight"] / config.temperature
-    decoder.load_state_dict(weights)
+    try:
+        decoder.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"{str(folder)!r} is damaged, its weights have other shapes than its config.json says: "
+            "export the folder again, or train it again"
+        ) from error
     return SmallDecoderModule(settings, decoder, Vocabulary(config.vocabulary))
 
 

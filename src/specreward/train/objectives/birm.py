@@ -134,7 +134,8 @@ def _heads(outputs: Tensor) -> tuple[Tensor, Tensor]:
     if outputs.shape[1] != 2:
         raise InputError(
             f"birm: expected a network with two outputs, process and value, got "
-            f"{outputs.shape[1]}: set its outputs=2"
+            f"{outputs.shape[1]}: train a network that can have two, such as "
+            "causal('folder', outputs=2)"
         )
     scores = outputs.float().sigmoid()
     return scores[:, 0], scores[:, 1]

@@ -79,6 +79,11 @@ class SPR:
         whole("spr warmup", self.warmup, 0)
         whole("spr patience", self.patience, 1)
 
+    @property
+    def counts_from(self) -> int:
+        """The end of the warm-up: before, it is another loss that moves the held-out numbers."""
+        return self.warmup
+
     def examples(self, data: Sequence[Labelled]) -> list[Example]:
         """One for each solution, read at all its steps; step labels are not looked at.
 
