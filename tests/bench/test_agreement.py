@@ -56,12 +56,12 @@ def test_cards_are_read(tmp_path):
         (tmp_path / "result.json").write_text(text)
         with pytest.raises(InputError, match="as specreward bench --output writes it"):
             read_cards(tmp_path)
-        with pytest.raises(InputError, match=r"got result\.json that is no such file or is damaged"):
+        with pytest.raises(InputError, match=r"got result\.json that is no such file or is"):
             read_cards(tmp_path)
     with pytest.raises(InputError, match=r"as specreward bench --output .* got no such folder$"):
         read_cards(tmp_path / "none")
     (tmp_path / "result.json").unlink()
-    with pytest.raises(InputError, match="got a folder without either$"):
+    with pytest.raises(InputError, match=r"got a folder without either$"):
         read_cards(tmp_path)
 
 

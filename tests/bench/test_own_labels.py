@@ -125,6 +125,9 @@ def test_bad_rows_are_refused(tmp_path):
         OwnLabels().items(file)
     with pytest.raises(InputError, match="specreward convert writes the good ones"):
         OwnLabels().items(file)
+    file.write_text("junk\n")
+    with pytest.raises(InputError, match=r"^\S+:1: expected JSON.*specreward convert writes"):
+        OwnLabels().items(file)
     with pytest.raises(InputError, match="task: expected an object"):
         OwnLabels(Game24)
 

@@ -159,7 +159,8 @@ def test_tree_refuses_what_is_not_in_the_run(call, run, words, said):
 
 
 def test_tree_needs_a_run_file(call, tmp_path):
-    assert "nothing is there" in call("tree", tmp_path, "x").stderr
+    assert "the folder holds no run" in call("tree", tmp_path, "x").stderr
+    assert "nothing is there" in call("tree", tmp_path / "none", "x").stderr
     (tmp_path / "run.db").write_text("no database")
     assert call("tree", tmp_path, "x").exit_code == 2
 

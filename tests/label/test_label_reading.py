@@ -184,7 +184,7 @@ def test_what_is_no_such_file(tmp_path, text, why):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"none\.jsonl: expected a file of .*, got no such file$"):
         format_of(tmp_path / "none.jsonl")
-    with pytest.raises(InputError, match="got a folder: name a file in it$"):
+    with pytest.raises(InputError, match=r"got a folder: name a file in it$"):
         format_of(tmp_path)
     file = written(tmp_path / "in.jsonl", '{"a": 1}')
     with pytest.raises(InputError, match="expected labelled solutions, got none; the first bad"):

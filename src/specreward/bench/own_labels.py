@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specreward.bench.benchmark import Answer, Item, Judged
-from specreward.bench.files import Row, read_files
+from specreward.bench.files import Row, files_of, read_file
 from specreward.bench.first_error import Found, first_below
 from specreward.bench.groups import mean
 from specreward.bench.pools import gain, top
@@ -84,8 +84,7 @@ class OwnLabels:
         """
         problems: dict[str, list[Labelled]] = {}
         kind: str | None = None
-        for row in read_files(folder, "*.jsonl"):
-            one = _labelled(row)
+        for one, row in _labelled(folder):
             known = problems.setdefault(one.problem.id, [])
             if kind not in (None, one.kind):
                 raise row.refused(f"labels of kind {kind}, as those before", one.kind)
@@ -119,14 +118,20 @@ class OwnLabels:
         }
 
 
-def _labelled(row: Row) -> Labelled:
-    try:
-        return load_labelled(row.fields)
-    except InputError as error:
-        raise InputError(
-            f"{row.where}: {error}; a benchmark takes no bad record: specreward convert writes the "
-            "good ones to another file and sets the bad ones aside"
-        ) from None
+def _labelled(folder: Path) -> Iterator[tuple[Labelled, Row]]:
+    for file in files_of(folder, "*.jsonl"):
+        where = ""
+        try:
+            for row in read_file(file):
+                where = f"{row.where}: "
+                one = load_labelled(row.fields)
+                where = ""  # what is refused from here on names its own place
+                yield one, row
+        except InputError as error:
+            raise InputError(
+                f"{where}{error}; a benchmark takes no bad record: specreward convert writes the "
+                "good ones to another file and sets the bad ones aside"
+            ) from None
 
 
 def _item(own: Sequence[Labelled]) -> Item:

@@ -54,8 +54,8 @@ def convert(
     with set_aside(aside) as keep:
 
         def take(bad: Rejected) -> None:
-            if not bad.line:  # refused by the target: its line is not known any more
-                bad = replace(bad, file=str(source))
+            # what the target refuses has no line any more
+            bad = bad if bad.line else replace(bad, file=str(source))
             counts.refuse(bad)
             if counts.refused <= SHOWN:
                 warn(f"set aside {bad}")

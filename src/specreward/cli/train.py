@@ -35,7 +35,9 @@ __all__ = ["train"]
 
 CHECKPOINT = "checkpoint.safetensors"
 REJECTED = "labels.rejected.jsonl"
-REMEDY = "label more problems, hold out another share (--held-out), or give a file (--held-out-file)"
+REMEDY = (
+    "label more problems, hold out another share (--held-out), or give a file (--held-out-file)"
+)
 
 
 LabelFiles = Annotated[list[Path], typer.Argument(help="Files of labelled solutions, any format.")]

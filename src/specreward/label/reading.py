@@ -93,7 +93,7 @@ def read_labelled(
 
     Args:
         file: JSON lines or one JSON list, plain or packed by gzip.
-        format: How records look; None tells it from the first JSON object, see ``format_of``.
+        format: How records look; None tells it from the first that is known, see ``format_of``.
         on_reject: Takes each bad record; None raises at the first one.
 
     Raises:

@@ -90,6 +90,6 @@ def check_held_out(
         objective.examples(train)  # what all of the data lack is said of all
         problems = len({question_of(one) for one in held_out})
         raise InputError(
-            f"held-out part ({len(held_out)} solutions of {problems} problems): {error}; or, as the "
-            f"rest of the data will do: {remedy}"
+            f"held-out part (solutions: {len(held_out)}, problems: {problems}): {error}; the "
+            f"training part will do, so {remedy}"
         ) from error

@@ -51,14 +51,17 @@ def unpack(folder: Path) -> Unpacked:
     config = Config.read(folder)
     try:
         return _unpacked(config, _arrays(folder))
+    except InputError:
+        raise
     except (KeyError, ValueError, IndexError, ArithmeticError) as error:
         raise InputError(
-            f"{folder / 'read.onnx'} is damaged, its weights are not those of a decoder "
-            f"({error}): export the folder again, or train it again"
+            f"{folder / 'read.onnx'} is damaged, its weights are not those that config.json is of: "
+            "export the folder again, or train it again"
         ) from error
 
 
 def _unpacked(config: Config, arrays: Mapping[str, NDArray[np.float32]]) -> Unpacked:
+    """The same from the numbers of the graph."""
     weights = {"embed_tokens.weight": arrays["embed"], "norm.weight": arrays["norm"]}
     head = np.ascontiguousarray(arrays["head"].T)
     if not np.array_equal(head, arrays["embed"]):
