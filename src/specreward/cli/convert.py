@@ -54,8 +54,7 @@ def convert(
     with set_aside(aside) as keep:
 
         def take(bad: Rejected) -> None:
-            # what the target refuses has no line any more
-            bad = bad if bad.line else replace(bad, file=str(source))
+            bad = bad if bad.line else replace(bad, file=str(source))  # the target refuses it
             counts.refuse(bad)
             if counts.refused <= SHOWN:
                 warn(f"set aside {bad}")

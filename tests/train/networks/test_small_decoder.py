@@ -169,9 +169,9 @@ def test_it_starts_from_a_small_decoder_that_was_trained_and_from_no_other(tmp_p
     batch = before.encode(examples())
     assert torch.allclose(scores(after, batch), scores(before, batch), atol=1e-5)
     graph = (tmp_path / "before/read.onnx").read_bytes()
-    wider = SmallDecoder(Game24(), width=32, layers=2, heads=2, hidden=32).build()
-    wider.save(tmp_path / "wider")
-    other = (tmp_path / "wider/read.onnx").read_bytes()
+    (tmp_path / "narrow").mkdir()
+    SmallDecoder(Game24(), width=16, layers=2, heads=2).build().save(tmp_path / "narrow")
+    other = (tmp_path / "narrow/read.onnx").read_bytes()
     for damaged in (b"", graph[: len(graph) // 2], other):
         (tmp_path / "before/read.onnx").write_bytes(damaged)
         with pytest.raises(InputError, match=r"before.* damaged.* train it again$") as caught:
