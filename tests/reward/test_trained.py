@@ -123,7 +123,9 @@ def test_steps_of_a_log_ratio_are_calibrated(tmp_path, task):
         return asyncio.run(model.steps([WAY]))[0], asyncio.run(model.score([WAY]))[0], repr(model)
 
     plain, _, named = steps()
+    before = Trained(str(tmp_path)).names
     (tmp_path / "calibration.json").write_text('{"method": "temperature", "temperature": 0.5}')
+    assert Trained(str(tmp_path)).names != before  # what was found before is not taken for it
     found, whole, other = steps()
     assert found == pytest.approx([x**2 / (x**2 + (1 - x) ** 2) for x in plain])
     assert whole == min(found)

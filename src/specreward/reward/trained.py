@@ -170,7 +170,7 @@ def _loaded(folder: str, stamp: str, calibrated: bool) -> Scorer:
     if isinstance(raw, SolutionModel):
         return _CalibratedSolutions(raw, calibrate=calibrate, stamp=stamp)
     assert isinstance(raw, Composed), raw
-    return _CalibratedComposed(raw, calibrate=calibrate, combine=_combine(card))
+    return _CalibratedComposed(raw, calibrate=calibrate, combine=_combine(card), stamp=stamp)
 
 
 @final
@@ -249,11 +249,12 @@ class _CalibratedComposed:
     model: Composed = field(kw_only=False)
     calibrate: Map
     combine: Aggregate
+    stamp: str
 
     @property
     def names(self) -> list[str]:
-        """Those of the weights."""
-        return self.model.names
+        """Those of the weights, and which calibration."""
+        return [f"{name}+{self.stamp}" for name in self.model.names]
 
     def wired(self, wiring: Wiring) -> RewardModel:
         """The reward model."""
