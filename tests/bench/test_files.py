@@ -75,6 +75,7 @@ def test_text_that_is_no_utf8_is_refused(tmp_path):
         (lambda row: row.number("text"), "expected a number"),
         (lambda row: row.number("flag"), "expected a number"),
         (lambda row: row.number("nan"), "expected a number"),
+        (lambda row: row.number("huge"), "expected a number"),
         (lambda row: row.numbers("none"), "expected a list of numbers"),
         (lambda row: row.numbers("number"), "expected a list of numbers"),
         (lambda row: row.flag("seven"), "expected true or false"),
@@ -90,6 +91,7 @@ def test_a_field_of_another_type_is_refused(tmp_path, ask, message):
         "none": [],
         "list": ["a", 1],
         "nan": float("nan"),
+        "huge": 10**400,
     }
     with pytest.raises(InputError, match=f"^here:1: {message}"):
         ask(Row(fields, "here:1", tmp_path))

@@ -163,6 +163,14 @@ def test_a_pool_is_settled_on_the_fewest_solutions(call, tmp_path):
     assert "settled recorded_pool(n=2)" in done.stdout
 
 
+def test_files_without_an_item_are_named(call, tmp_path):
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    done = call(*OWN, empty, *REWARD)
+    assert done.exit_code == 2
+    assert " ".join(done.stderr.split()).startswith(f"error: {empty}: expected items")
+
+
 def test_items_left_out_are_reported(call, labels):
     done = call(*OWN, labels, *REWARD, "--budget", "calls=1", "--resamples", 20)
     assert done.exit_code == 2

@@ -22,6 +22,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from specreward.checks import is_number
 from specreward.errors import InputError
 from specreward.tasks import hub
 from specreward.tasks.records import short
@@ -87,14 +88,14 @@ class Row:
     def number(self, name: str) -> float:
         """A finite number."""
         value = self.value(name)
-        if not _is_number(value):
+        if not is_number(value):
             raise self.refused(f"a number as {name!r}", value)
         return float(value)
 
     def numbers(self, name: str) -> tuple[float, ...]:
         """At least one finite number."""
         value = self.value(name)
-        if not isinstance(value, list) or not value or not all(map(_is_number, value)):
+        if not isinstance(value, list) or not value or not all(map(is_number, value)):
             raise self.refused(f"a list of numbers as {name!r}", value)
         return tuple([float(one) for one in value])
 
@@ -111,12 +112,6 @@ class Row:
         if not any(value == one and type(value) is type(one) for one in allowed):
             raise self.refused(f"one of {', '.join(map(repr, allowed))} as {name!r}", value)
         return value
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value is a finite number."""
-    kind = isinstance(value, int | float) and not isinstance(value, bool)
-    return kind and abs(value) < float("inf")  # type: ignore[arg-type]
 
 
 def _shown(value: object) -> str:

@@ -186,6 +186,9 @@ class Work:
                 found = self.benchmark.items(place)
         for complaint in complaints:
             warn(str(complaint.message))
+        if not found:
+            where = self.files or self.benchmark.folder
+            raise InputError(f"{where}: expected items of the benchmark, got none in its files")
         if self.scores is not None:
             return found
         return [one.item for one in self._first([Judged(item, ()) for item in found])]

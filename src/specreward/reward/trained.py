@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import importlib
 import json
+from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path as Folder
-from typing import Any, ClassVar, cast, final
+from typing import Any, ClassVar, Generic, TypeVar, cast, final
 
 from specreward.abilities import StepScorer
 from specreward.engines import Scored, ValueModel
@@ -173,12 +174,14 @@ def _loaded(folder: str, stamp: str, calibrated: bool) -> Scorer:
     return _CalibratedComposed(raw, calibrate=calibrate, combine=_combine(card), stamp=stamp)
 
 
-@final
-@dataclass(frozen=True, kw_only=True)
-class _CalibratedValues:
-    """A value model whose values are brought to another scale."""
+M = TypeVar("M", ValueModel, SolutionModel)
 
-    model: ValueModel = field(kw_only=False)
+
+@dataclass(frozen=True, kw_only=True)
+class _Calibrated(ABC, Generic[M]):
+    """An engine whose numbers are brought to another scale."""
+
+    model: M = field(kw_only=False)
     calibrate: Map
     stamp: str
 
@@ -191,6 +194,11 @@ class _CalibratedValues:
     def parameters(self) -> int:
         """Those of the weights."""
         return self.model.parameters
+
+
+@final
+class _CalibratedValues(_Calibrated[ValueModel]):
+    """A value model."""
 
     async def values(self, texts: Sequence[str]) -> list[Scored]:
         """Calibrated values, ``[P]``, in order."""
@@ -199,23 +207,8 @@ class _CalibratedValues:
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
-class _CalibratedSolutions:
-    """A solution model whose numbers are brought to another scale."""
-
-    model: SolutionModel = field(kw_only=False)
-    calibrate: Map
-    stamp: str
-
-    @property
-    def name(self) -> str:
-        """That of the weights, and which calibration."""
-        return f"{self.model.name}+{self.stamp}"
-
-    @property
-    def parameters(self) -> int:
-        """Those of the weights."""
-        return self.model.parameters
+class _CalibratedSolutions(_Calibrated[SolutionModel]):
+    """A solution model."""
 
     @property
     def per_step(self) -> bool:
