@@ -92,13 +92,17 @@ def test_a_client_that_leaves_a_stream_stops_its_search():
 
 
 def test_the_other_searches_go_on():
-    writer = Writer(seconds=0.02)
+    writer = Writer()
     with serving(service(policy=writer)) as url, ThreadPoolExecutor(1) as pool:
-        post = {"url": f"{url}/v1/chat/completions", "timeout": 30}
-        alone = web.post(json=body("pear"), **post).json()
-        other = pool.submit(lambda: web.post(json=body("pear"), **post).json())
+        post = {"url": f"{url}/v1/chat/completions"}
+        alone = web.post(json=body("pear"), timeout=30, **post).json()
+        writer.free.clear()
+        other = pool.submit(lambda: web.post(json=body("pear"), timeout=30, **post).json())
+        until(lambda: running(url) == 1)
         with pytest.raises(web.TimeoutException):
-            web.post(f"{url}/v1/chat/completions", json=body("apple"), timeout=0.3)
+            web.post(json=body("apple"), timeout=0.3, **post)
+        until(lambda: running(url) == 1)
+        writer.free.set()
         assert other.result()["choices"] == alone["choices"]
 
 
